@@ -1,0 +1,211 @@
+//! Where work runs: as a process, in a container, in a virtual machine, behind one trait.
+//!
+//! In: an [`EnvironmentSpec`](crate::suite::EnvironmentSpec) that was resolved, and limits. Out: a running [`Instance`] with the spans
+//! of its start, a connection to its agent, and the accounts of who spends on its behalf. Nothing outside
+//! this folder knows what a container or a virtual machine is; nothing in it knows what is measured or why.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::measure::sample::{Failure, FailureName};
+use crate::measure::span::Span;
+
+/// The kinds of environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A child process.
+    Native,
+    /// A container made through the Docker API.
+    Docker,
+    /// A QEMU virtual machine.
+    Qemu,
+}
+
+/// What executes the instance's instructions. Values of different accelerators are never compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accelerator {
+    /// The host's CPU, directly.
+    None,
+    /// The host's CPU through KVM.
+    Kvm,
+    /// QEMU's software emulation.
+    Tcg,
+}
+
+/// Limits that hold for every instance of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Whole CPUs.
+    pub cpus: u32,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What every environment of one run shares.
+#[derive(Debug, Clone)]
+pub struct RunContext {
+    /// The run's id, in the label of everything made: lower-case letters, digits and hyphens.
+    pub run_id: String,
+    /// The agent's bytes, as files are made of them, and their SHA-256 in lower-case hex.
+    pub agent: &'static [u8],
+    /// See [`RunContext::agent`].
+    pub agent_sha256: String,
+    /// A folder of this run's own for sockets, disks and logs (short path: Unix sockets have 108 bytes).
+    /// It is on the file system whose disk is measured, never a RAM disk.
+    pub scratch: PathBuf,
+    /// Where kernels and decisions are kept between runs.
+    pub cache: PathBuf,
+    /// The limits.
+    pub limits: Limits,
+    /// How long a start may take before it is a failed sample.
+    pub start_deadline: Duration,
+    /// Set once the run is to stop: every wait ends early with [`FailureName::Interrupted`].
+    pub stop: crate::environment::agent::StopSignal,
+}
+
+/// A failure to do something to an environment: becomes a failed sample, the run goes on.
+#[derive(Debug, thiserror::Error)]
+#[error("{environment}: {}", failure.detail)]
+pub struct EnvironmentError {
+    /// The environment's id.
+    pub environment: String,
+    /// By name, with what, on what, and where it helps the next thing to type.
+    pub failure: Failure,
+}
+
+impl EnvironmentError {
+    /// A new one.
+    pub fn new(environment: &str, name: FailureName, detail: impl Into<String>) -> Self {
+        Self { environment: environment.to_owned(), failure: Failure { name, detail: detail.into() } }
+    }
+}
+
+/// What a prepared environment is made of, for run.json and the exact metrics.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// Bytes of image that a start reads from: container image, or kernel and initramfs and disk.
+    pub image_bytes: Option<u64>,
+    /// Versions, hashes, command lines, drivers: name and value, in a stable order.
+    pub facts: Vec<(String, String)>,
+    /// What was not as asked (limits that could not be set, another kernel than the host's), for the reader.
+    pub warnings: Vec<String>,
+}
+
+/// A way to run the agent isolated.
+pub trait Environment: Send {
+    /// The id from the suite.
+    fn id(&self) -> &str;
+
+    /// Its kind.
+    fn kind(&self) -> Kind;
+
+    /// What will execute it; known after [`Environment::prepare`].
+    fn accelerator(&self) -> Accelerator;
+
+    /// Makes what all its instances share (image, kernel, initramfs), once.
+    ///
+    /// # Errors
+    /// Whatever stands in the way, by name.
+    fn prepare(&mut self) -> Result<Prepared, EnvironmentError>;
+
+    /// Starts one instance and returns when it is ready: when its Hello has come.
+    ///
+    /// # Errors
+    /// By name; nothing of the instance is left behind.
+    fn boot(&mut self) -> Result<Box<dyn Instance>, EnvironmentError>;
+
+    /// Removes what [`Environment::prepare`] made outside the cache.
+    ///
+    /// # Errors
+    /// What could not be removed.
+    fn dispose(&mut self) -> Result<(), EnvironmentError>;
+}
+
+/// A running instance. Dropping it kills and removes it as well as a synchronous drop can;
+/// [`Instance::stop`] is the way to end it.
+pub trait Instance: Send {
+    /// The start, from the request to the Hello: a span `ready` with its parts.
+    fn start(&self) -> &Span;
+
+    /// The connection to its agent.
+    fn agent(&mut self) -> &mut agent::AgentConnection;
+
+    /// Who spends on its behalf.
+    fn accounts(&self) -> Accounts;
+
+    /// Where its writable layer lives on the host.
+    fn layer(&self) -> &Layer;
+
+    /// Bytes it has added on the host's disk so far (allocated blocks).
+    ///
+    /// # Errors
+    /// What could not be read.
+    fn added_bytes(&mut self) -> Result<u64, EnvironmentError>;
+
+    /// Stops it in an orderly way and removes it: a span `end` with the parts `stop` and `remove`.
+    ///
+    /// # Errors
+    /// By name; whatever remains is still found by `clean`.
+    fn stop(self: Box<Self>) -> Result<Span, EnvironmentError>;
+}
+
+/// Who spends on an instance's behalf. Each process is counted once, in the first account that has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// The work itself: the agent's tree natively and in a container, the guest's RAM in a virtual machine.
+    pub instance: Account,
+    /// What exists because this instance does: the shim; all of QEMU and its helpers but the guest's RAM.
+    pub engine: Account,
+    /// What serves all instances and stays: dockerd, containerd. Nothing for QEMU.
+    pub standing: Account,
+}
+
+/// One payer: processes with all their descendants, and a cgroup where one is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Roots of process trees, host pids.
+    pub roots: Vec<u32>,
+    /// The cgroup that holds exactly these, if there is one.
+    pub cgroup: Option<Cgroup>,
+    /// Guest RAM inside the roots' memory, told apart by the size of its mapping, in bytes: counted to the
+    /// instance, not to the engine. The CPU time cannot be split and is the engine's roots' whole.
+    pub guest_ram_bytes: Option<u64>,
+}
+
+/// The files of one control group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cgroup {
+    /// Version 2: one folder.
+    V2(PathBuf),
+    /// Version 1: one folder a controller, where mounted.
+    V1 {
+        /// Of the `memory` controller.
+        memory: Option<PathBuf>,
+        /// Of the `cpuacct` controller.
+        cpuacct: Option<PathBuf>,
+        /// Of the `blkio` controller.
+        blkio: Option<PathBuf>,
+    },
+}
+
+/// Where an instance's writable layer lives on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// A file or folder on the host whose block device takes the writes.
+    pub host_path: PathBuf,
+    /// What it is: `overlay2`, `qcow2`, `raw`, `directory`.
+    pub driver: String,
+}
+
+impl Layer {
+    /// A new one.
+    #[must_use]
+    pub fn new(host_path: &Path, driver: &str) -> Self {
+        Self { host_path: host_path.to_owned(), driver: driver.to_owned() }
+    }
+}
+pub mod agent;

@@ -1,0 +1,12 @@
+//! Isocost measures what isolation costs: the same work as a plain process, a Docker container and a QEMU
+//! virtual machine, and how sure the figures are.
+//!
+//! Data moves one way; each step is a module and each arrow one type:
+//! [`suite`] → [`plan`] → [`run`] (with [`environment`] and [`image`]) → samples in a journal ([`measure`])
+//! → [`analysis`] → [`report`]. See ARCHITECTURE.md.
+
+pub mod environment;
+pub mod image;
+pub mod measure;
+pub mod plan;
+pub mod suite;

@@ -1,0 +1,2 @@
+//! The `isocost` command.
+fn main() {}

@@ -1,0 +1,27 @@
+//! The host's monotonic clock, the only judge of when something happened.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A moment on the host's `CLOCK_MONOTONIC`, in nanoseconds. Comparable with the stamps of any process on
+/// the same kernel, whatever container it is in (time namespaces apart).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Instant(pub u64);
+
+impl Instant {
+    /// Now.
+    #[must_use]
+    pub fn now() -> Self {
+        let t = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let seconds = u64::try_from(t.tv_sec).unwrap_or(0);
+        Self(seconds * 1_000_000_000 + u64::try_from(t.tv_nsec).unwrap_or(0))
+    }
+
+    /// The time from `earlier` to here; zero where `earlier` is later (callers check order with [`Ord`]).
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}

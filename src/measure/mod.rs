@@ -1,0 +1,11 @@
+//! What is measured and how it is kept.
+//!
+//! In: instances and their accounts. Out: [`sample::Sample`]s in a [`journal`]. It must never know how an
+//! environment boots, nor what becomes of a sample afterwards.
+
+pub mod clock;
+pub mod journal;
+pub mod metric;
+pub mod record;
+pub mod sample;
+pub mod span;

@@ -1,0 +1,93 @@
+//! `run.json`: what a run was, so that its samples can be read by anyone, anywhere.
+
+use isocost_agent::protocol::Inspection;
+use serde::{Deserialize, Serialize};
+
+use crate::environment::{Accelerator, Kind, Prepared};
+use crate::plan::Plan;
+
+/// The version of `run.json` and of the journal; a reader refuses a newer one.
+pub const SCHEMA: u32 = 1;
+
+/// A run's record. Written before the first boot and again at the end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`SCHEMA`] of the writer.
+    pub schema: u32,
+    /// The run's id.
+    pub run_id: String,
+    /// Isocost's version.
+    pub isocost_version: String,
+    /// SHA-256 of the embedded agent, lower-case hex.
+    pub agent_sha256: String,
+    /// When it began.
+    pub started_at: jiff::Timestamp,
+    /// When it ended; `None` while it runs, and for ever where it was killed.
+    pub ended_at: Option<jiff::Timestamp>,
+    /// How it ended.
+    pub ending: Ending,
+    /// The host.
+    pub host: Host,
+    /// What was planned.
+    pub plan: Plan,
+    /// The environments as prepared.
+    pub environments: Vec<EnvironmentRecord>,
+    /// What a reader must know before they believe a figure.
+    pub warnings: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// It has not: it runs still, or it was killed.
+    Unfinished,
+    /// Everything planned was done.
+    Complete,
+    /// The time budget was spent.
+    Budget,
+    /// A signal stopped it.
+    Interrupted,
+}
+
+/// The host. What could not be read is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// `uname -r`.
+    pub kernel_release: String,
+    /// `PRETTY_NAME` of /etc/os-release.
+    pub os: Option<String>,
+    /// First `model name` of /proc/cpuinfo.
+    pub cpu_model: Option<String>,
+    /// First `microcode`.
+    pub microcode: Option<String>,
+    /// CPUs online.
+    pub online_cpus: u32,
+    /// RAM in bytes.
+    pub memory_bytes: u64,
+    /// `v1`, `v2` or `none`.
+    pub cgroup: String,
+    /// Inside a virtual machine, by the `hypervisor` CPU flag or systemd-detect-virt's sources.
+    pub virtualised: Option<bool>,
+    /// The clock source.
+    pub clock_source: Option<String>,
+    /// `/sys/module` names that begin with `kvm`.
+    pub kvm_modules: Vec<String>,
+    /// File system of the run's scratch folder, and its device.
+    pub scratch_file_system: Option<String>,
+}
+
+/// One environment as it was prepared and as it looked from inside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EnvironmentRecord {
+    /// Its id.
+    pub id: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// What executed it.
+    pub accelerator: Accelerator,
+    /// What it was made of.
+    pub prepared: Prepared,
+    /// What its first instance saw from inside; `None` where none got that far.
+    pub inspection: Option<Inspection>,
+}
