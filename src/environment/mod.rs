@@ -51,7 +51,7 @@ pub struct RunContext {
     /// The run's id, in the label of everything made: lower-case letters, digits and hyphens.
     pub run_id: String,
     /// The agent's bytes, as files are made of them, and their SHA-256 in lower-case hex.
-    pub agent: &'static [u8],
+    pub agent: std::sync::Arc<[u8]>,
     /// See [`RunContext::agent`].
     pub agent_sha256: String,
     /// A folder of this run's own for sockets, disks and logs (short path: Unix sockets have 108 bytes).
