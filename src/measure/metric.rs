@@ -61,13 +61,32 @@ const fn memory(name: &'static str, source: &'static str, definition: &'static s
 
 const fn rate(name: &'static str, family: Family, unit: &'static str, definition: &'static str) -> Metric {
     let source = "units counted by the agent over its monotonic clock, held against the host's";
-    Metric { name, family, unit, direction: Direction::Bigger, exact: false, resolution: 0.0, source, definition }
+    Metric {
+        name,
+        family,
+        unit,
+        direction: Direction::Bigger,
+        exact: false,
+        resolution: 0.0,
+        source,
+        definition,
+    }
 }
 
 const fn cost(name: &'static str, family: Family, unit: &'static str) -> Metric {
     let source = "host: cgroup CPU time where readable (1 ns), else /proc/PID/stat (10 ms)";
-    let definition = "CPU time spent on the host, by the instance and by its engine's share, per unit of work";
-    Metric { name, family, unit, direction: Direction::Smaller, exact: false, resolution: 0.0, source, definition }
+    let definition =
+        "CPU time spent on the host, by the instance and by its engine's share, per unit of work";
+    Metric {
+        name,
+        family,
+        unit,
+        direction: Direction::Smaller,
+        exact: false,
+        resolution: 0.0,
+        source,
+        definition,
+    }
 }
 
 const fn latency(name: &'static str, definition: &'static str) -> Metric {
@@ -92,25 +111,69 @@ const CGROUP: &str = "cgroup v2 memory.current/memory.peak, v1 memory.usage_in_b
 /// All metrics, in the order reports show them.
 pub const CATALOGUE: &[Metric] = &[
     time("startup.ready", STAMP, "From asking for the instance to the last byte of its agent's Hello"),
-    time("startup.cold.ready", STAMP, "The same for the first start after the image was made, page cache dropped where permitted"),
-    time("startup.to-first-instruction", SHARED, "From asking for the instance to the agent's first instruction"),
-    time("startup.start-returned", STAMP, "From asking for the instance to the return of the call that starts it (spawn, the API's start)"),
+    time(
+        "startup.cold.ready",
+        STAMP,
+        "The same for the first start after the image was made, page cache dropped where permitted",
+    ),
+    time(
+        "startup.to-first-instruction",
+        SHARED,
+        "From asking for the instance to the agent's first instruction",
+    ),
+    time(
+        "startup.start-returned",
+        STAMP,
+        "From asking for the instance to the return of the call that starts it (spawn, the API's start)",
+    ),
     time("startup.phase.exec", SHARED, "Native: from the call to spawn to the agent's first instruction"),
     time("startup.phase.create", STAMP, "Container: the API's create call"),
-    time("startup.phase.engine", SHARED, "Container: from sending the API's start call to the agent's first instruction"),
+    time(
+        "startup.phase.engine",
+        SHARED,
+        "Container: from sending the API's start call to the agent's first instruction",
+    ),
     time("startup.phase.vmm", STAMP, "VM: from the call to spawn QEMU to the first byte its firmware writes"),
-    time("startup.phase.firmware", STAMP, "VM: from the firmware's first byte to its last, when it enters the kernel"),
-    time("startup.phase.boot", STAMP, "VM whose firmware says nothing: from the call to spawn QEMU to the agent's first instruction"),
-    time("startup.phase.kernel", STAMP, "VM: from the firmware's last byte to the agent's first instruction, a byte on a debug port"),
-    time("startup.phase.agent", STAMP, "From the agent's first instruction to its Hello; in a VM it mounts and loads modules here"),
+    time(
+        "startup.phase.firmware",
+        STAMP,
+        "VM: from the firmware's first byte to its last, when it enters the kernel",
+    ),
+    time(
+        "startup.phase.boot",
+        STAMP,
+        "VM whose firmware says nothing: from the call to spawn QEMU to the agent's first instruction",
+    ),
+    time(
+        "startup.phase.kernel",
+        STAMP,
+        "VM: from the firmware's last byte to the agent's first instruction, a byte on a debug port",
+    ),
+    time(
+        "startup.phase.agent",
+        STAMP,
+        "From the agent's first instruction to its Hello; in a VM it mounts and loads modules here",
+    ),
     time("end.total", STAMP, "From asking for an orderly end to nothing being left"),
     time("end.stop", STAMP, "From asking for an orderly end to the end of the instance's last process"),
     time("end.remove", STAMP, "From there to nothing being left"),
-    memory("memory.total.idle", PSS, "What exists because this idle instance does: instance and engine's share (PSS)"),
+    memory(
+        "memory.total.idle",
+        PSS,
+        "What exists because this idle instance does: instance and engine's share (PSS)",
+    ),
     memory("memory.total.peak", PSS, "The largest of that seen while its workloads ran"),
-    memory("memory.instance.idle", PSS, "The idle instance itself: the agent's process tree, or the guest's RAM touched (PSS)"),
+    memory(
+        "memory.instance.idle",
+        PSS,
+        "The idle instance itself: the agent's process tree, or the guest's RAM touched (PSS)",
+    ),
     memory("memory.instance.peak", PSS, "The largest of that seen while its workloads ran"),
-    memory("memory.engine.idle", PSS, "The engine's share of one idle instance: the shim, or QEMU without the guest's RAM (PSS)"),
+    memory(
+        "memory.engine.idle",
+        PSS,
+        "The engine's share of one idle instance: the shim, or QEMU without the guest's RAM (PSS)",
+    ),
     memory("memory.engine.peak", PSS, "The largest of that seen while its workloads ran"),
     memory("memory.standing.idle", PSS, "What serves all instances and stays: dockerd and containerd (PSS)"),
     memory("memory.cgroup.idle", CGROUP, "The idle instance's control group, page cache included"),
