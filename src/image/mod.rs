@@ -2,3 +2,15 @@
 //!
 //! In: which kernel, and the agent. Out: files in the cache, each known by its SHA-256. It must never boot
 //! anything.
+
+pub mod compression;
+pub mod disk;
+pub mod error;
+pub mod guest;
+pub mod initramfs;
+pub mod kernel;
+pub mod modules;
+mod program;
+pub mod vmlinux;
+
+pub use error::ImageError;

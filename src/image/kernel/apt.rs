@@ -1,0 +1,171 @@
+//! Asks apt for Debian's cloud kernel. apt checks the signatures; none of ours is needed.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::super::error::ImageError;
+use super::super::program::Program;
+
+/// The package that always depends on the newest cloud kernel.
+const META: &str = "linux-image-cloud-amd64";
+
+const APT_CACHE: Program =
+    Program { name: "apt-cache", package: "apt", next: "refresh apt's lists with `sudo apt-get update`" };
+const APT_GET: Program = Program {
+    name: "apt-get",
+    package: "apt",
+    next: "refresh apt's lists with `sudo apt-get update` and look at the network",
+};
+
+/// A package in one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Offer {
+    pub(super) package: String,
+    pub(super) version: String,
+}
+
+impl Offer {
+    /// What `uname -r` says under this kernel.
+    pub(super) fn release(&self) -> &str {
+        self.package.strip_prefix("linux-image-").unwrap_or(&self.package)
+    }
+}
+
+/// The kernel apt would install now.
+pub(super) fn candidate() -> Result<Offer, ImageError> {
+    let shown = APT_CACHE.run(&show_arguments(), Path::new("/"), &[])?;
+    parse_dependency(&shown)
+        .ok_or_else(|| ImageError::NotOffered { wanted: META.into(), offered: offered().unwrap_or_default() })
+}
+
+/// The kernel with this package version or release.
+pub(super) fn pinned(pin: &str) -> Result<Offer, ImageError> {
+    let offers = all()?;
+    let found = offers.iter().find(|offer| offer.version == pin || offer.release() == pin);
+    found.cloned().ok_or_else(|| ImageError::NotOffered { wanted: pin.to_owned(), offered: names(&offers) })
+}
+
+fn offered() -> Result<Vec<String>, ImageError> {
+    Ok(names(&all()?))
+}
+
+fn names(offers: &[Offer]) -> Vec<String> {
+    offers.iter().map(|offer| format!("{} ({})", offer.version, offer.release())).collect()
+}
+
+/// All cloud kernels apt has, newest first as apt sorts them.
+fn all() -> Result<Vec<Offer>, ImageError> {
+    let found = APT_CACHE.run(&search_arguments(), Path::new("/"), &[])?;
+    let packages: Vec<&str> = found.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    if packages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let table = APT_CACHE.run(&madison_arguments(&packages), Path::new("/"), &[])?;
+    Ok(parse_madison(&table))
+}
+
+/// Downloads a package into `folder` and returns its path.
+pub(super) fn download(offer: &Offer, folder: &Path) -> Result<PathBuf, ImageError> {
+    APT_GET.run(&download_arguments(offer), folder, &[])?;
+    let entries = std::fs::read_dir(folder).map_err(ImageError::io("read", folder))?;
+    entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|end| end == "deb"))
+        .ok_or_else(|| ImageError::ProgramFailed {
+            command: format!("apt-get download {}={}", offer.package, offer.version),
+            said: "it left no .deb file".into(),
+            next: APT_GET.next,
+        })
+}
+
+fn show_arguments() -> Vec<OsString> {
+    ["show", "--no-all-versions", META].map(OsString::from).to_vec()
+}
+
+fn search_arguments() -> Vec<OsString> {
+    ["search", "--names-only", "^linux-image-[0-9].*-cloud-amd64$"].map(OsString::from).to_vec()
+}
+
+fn madison_arguments(packages: &[&str]) -> Vec<OsString> {
+    std::iter::once("madison").chain(packages.iter().copied()).map(OsString::from).collect()
+}
+
+fn download_arguments(offer: &Offer) -> Vec<OsString> {
+    vec!["download".into(), format!("{}={}", offer.package, offer.version).into()]
+}
+
+/// The kernel in `Depends: linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2)`.
+fn parse_dependency(shown: &str) -> Option<Offer> {
+    let depends = shown.lines().find_map(|line| line.strip_prefix("Depends:"))?;
+    depends.split([',', '|']).find_map(|dependency| {
+        let (package, rest) = dependency.trim().split_once(" (= ")?;
+        let version = rest.strip_suffix(')')?;
+        sane(package, version)
+    })
+}
+
+/// The rows of `PACKAGE | VERSION | SOURCE`.
+fn parse_madison(table: &str) -> Vec<Offer> {
+    let mut offers: Vec<Offer> = Vec::new();
+    for line in table.lines() {
+        let mut cells = line.split('|').map(str::trim);
+        let (Some(package), Some(version)) = (cells.next(), cells.next()) else { continue };
+        if let Some(offer) = sane(package, version).filter(|offer| !offers.contains(offer)) {
+            offers.push(offer);
+        }
+    }
+    offers
+}
+
+/// Package and version become part of a path: nothing but what Debian allows in them.
+fn sane(package: &str, version: &str) -> Option<Offer> {
+    let release = package.strip_prefix("linux-image-")?;
+    let version_ok = version.chars().all(|c| c.is_ascii_alphanumeric() || ".+-~:".contains(c));
+    let ok = super::is_release(release) && version_ok && version.starts_with(|c: char| c.is_ascii_digit());
+    ok.then(|| Offer { package: package.to_owned(), version: version.to_owned() })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn offer(package: &str, version: &str) -> Offer {
+        Offer { package: package.into(), version: version.into() }
+    }
+
+    #[test]
+    fn the_dependency_names_package_and_version() {
+        let shown = "Package: linux-image-cloud-amd64\nVersion: 6.1.192-2\n\
+                     Depends: linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2)\nDescription-en: x\n";
+        let expected = offer("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2");
+        assert_eq!(expected.release(), "6.1.0-56-cloud-amd64");
+        assert_eq!(parse_dependency(shown), Some(expected));
+        assert_eq!(parse_dependency(""), None);
+        assert_eq!(parse_dependency("Depends: linux-image-6/../../etc (= 1)"), None);
+    }
+
+    #[test]
+    fn madison_rows_are_read_once_each() {
+        let table = " linux-image-6.1.0-56-cloud-amd64 |  6.1.192-2 | http://deb.debian.org/debian-security x Packages\n\
+                     \x20linux-image-6.1.0-56-cloud-amd64 |  6.1.192-2 | http://mirror x Packages\n\
+                     \x20linux-image-6.1.0-50-cloud-amd64 |  6.1.176-1 | http://deb.debian.org/debian x Packages\nnoise\n";
+        let offers = parse_madison(table);
+        assert_eq!(offers.len(), 2);
+        assert_eq!(offers[1], offer("linux-image-6.1.0-50-cloud-amd64", "6.1.176-1"));
+    }
+
+    #[test]
+    fn a_download_asks_for_the_exact_version() {
+        let arguments = download_arguments(&offer("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2"));
+        assert_eq!(arguments, ["download", "linux-image-6.1.0-56-cloud-amd64=6.1.192-2"]);
+    }
+
+    #[test]
+    fn what_is_not_offered_is_said_with_what_is() {
+        let error = ImageError::NotOffered { wanted: "9.9".into(), offered: names(&[offer("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2")]) };
+        let text = error.to_string();
+        assert!(text.contains("9.9") && text.contains("6.1.192-2 (6.1.0-56-cloud-amd64)"), "{text}");
+    }
+}

@@ -1,0 +1,208 @@
+//! The cache of Debian's kernels: one folder a package and version, complete or not there, checked on every use.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::error::ImageError;
+use super::super::vmlinux::{Extracted, extract, has_pvh};
+use super::apt::{self, Offer};
+use super::{Kernel, deb, sha256_hex};
+
+/// The layout of the cache; another layout gets another folder.
+const LAYOUT: &str = "kernels-1";
+
+const RECORD: &str = "kernel.json";
+
+/// What is known of a kept kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    package: String,
+    version: String,
+    release: String,
+    has_pvh: bool,
+    /// Why there is no vmlinux, if there is none.
+    vmlinux_missing: Option<String>,
+    /// SHA-256 by path of each file.
+    files: BTreeMap<String, String>,
+}
+
+/// The kernel apt offers, or the one that is pinned: from the cache, or fetched into it.
+pub(super) fn debian(pin: Option<&str>, cache: &Path) -> Result<Kernel, ImageError> {
+    let root = cache.join(LAYOUT);
+    std::fs::create_dir_all(&root).map_err(ImageError::io("create", &root))?;
+    let _lock = lock(&root)?;
+    if let Some(record) = pin.and_then(|pin| kept_pin(&root, pin)) {
+        let offer = Offer { package: record.package, version: record.version };
+        return kept_or_fetched(&root, &offer);
+    }
+    let asked = match pin {
+        Some(pin) => apt::pinned(pin),
+        None => apt::candidate(),
+    };
+    match asked.and_then(|offer| kept_or_fetched(&root, &offer)) {
+        Err(error) if pin.is_none() => newest_kept(&root, error),
+        other => other,
+    }
+}
+
+/// Held while the cache is read or changed, so that two runs do not fetch the same kernel at once.
+fn lock(root: &Path) -> Result<File, ImageError> {
+    let path = root.join(".lock");
+    let file = File::options().create(true).append(true).open(&path).map_err(ImageError::io("open", &path))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
+        .map_err(|e| ImageError::io("lock", &path)(e.into()))?;
+    Ok(file)
+}
+
+fn folder_of(root: &Path, offer: &Offer) -> PathBuf {
+    // A version's epoch has a colon, which qemu's options and PATH-like lists trip over.
+    root.join(format!("{}_{}", offer.package, offer.version.replace(':', "%3a")))
+}
+
+fn kept_or_fetched(root: &Path, offer: &Offer) -> Result<Kernel, ImageError> {
+    let folder = folder_of(root, offer);
+    if !folder.exists() {
+        return fetch(root, offer).map(|record| kernel(&folder, &record, Vec::new()));
+    }
+    let why = match verified(&folder) {
+        Ok(record) => return Ok(kernel(&folder, &record, Vec::new())),
+        Err(why) => why,
+    };
+    std::fs::remove_dir_all(&folder).map_err(ImageError::io("remove", &folder))?;
+    let warning = format!("the kept copy of kernel {} was damaged ({why}) and was fetched again", offer.version);
+    fetch(root, offer).map(|record| kernel(&folder, &record, vec![warning]))
+}
+
+/// apt could not say or fetch: the newest kernel that is kept, with a warning; without one, the error.
+fn newest_kept(root: &Path, error: ImageError) -> Result<Kernel, ImageError> {
+    let newest = records(root).into_iter().max_by_key(|(_, record)| version_key(&record.version));
+    let Some((folder, _)) = newest else { return Err(error) };
+    let Ok(record) = verified(&folder) else { return Err(error) };
+    let warning = format!("apt could not give a kernel ({error}); the newest kept one, {}, is used", record.version);
+    Ok(kernel(&folder, &record, vec![warning]))
+}
+
+fn kept_pin(root: &Path, pin: &str) -> Option<Record> {
+    let matches = |record: &Record| record.version == pin || record.release == pin;
+    records(root).into_iter().map(|(_, record)| record).find(matches)
+}
+
+fn records(root: &Path) -> Vec<(PathBuf, Record)> {
+    let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
+    let folders = entries.filter_map(Result::ok).map(|entry| entry.path());
+    folders.filter_map(|folder| read_record(&folder).ok().map(|record| (folder, record))).collect()
+}
+
+/// Numbers compare as numbers: 6.1.192 is newer than 6.1.99.
+fn version_key(version: &str) -> Vec<u64> {
+    version.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+}
+
+fn read_record(folder: &Path) -> Result<Record, String> {
+    let bytes = std::fs::read(folder.join(RECORD)).map_err(|e| format!("{RECORD}: {e}"))?;
+    serde_json::from_slice(&bytes).map_err(|e| format!("{RECORD}: {e}"))
+}
+
+/// The record, if every file has the bytes it was kept with.
+fn verified(folder: &Path) -> Result<Record, String> {
+    let record = read_record(folder)?;
+    for (path, expected) in &record.files {
+        let bytes = std::fs::read(folder.join(path)).map_err(|e| format!("{path}: {e}"))?;
+        if sha256_hex(&bytes) != *expected {
+            return Err(format!("{path} has other bytes than were kept"));
+        }
+    }
+    Ok(record)
+}
+
+fn vmlinuz_path(release: &str) -> String {
+    format!("boot/vmlinuz-{release}")
+}
+
+fn vmlinux_path(release: &str) -> String {
+    format!("boot/vmlinux-{release}")
+}
+
+fn kernel(folder: &Path, record: &Record, mut warnings: Vec<String>) -> Kernel {
+    let vmlinuz = vmlinuz_path(&record.release);
+    let vmlinux = vmlinux_path(&record.release);
+    if let Some(why) = &record.vmlinux_missing {
+        warnings.push(format!("the uncompressed kernel cannot be taken out of {vmlinuz}: {why}"));
+    }
+    Kernel {
+        label: format!("debian {} {}", record.version, record.package),
+        release: record.release.clone(),
+        sha256: record.files.get(&vmlinuz).cloned().unwrap_or_default(),
+        bzimage: Some(folder.join(&vmlinuz)),
+        has_pvh: record.has_pvh,
+        vmlinux_sha256: record.files.get(&vmlinux).cloned(),
+        vmlinux: record.files.contains_key(&vmlinux).then(|| folder.join(&vmlinux)),
+        modules: Some(folder.join("lib/modules").join(&record.release)),
+        source: format!("apt: {}={}", record.package, record.version),
+        warnings,
+    }
+}
+
+/// Downloads and unpacks beside the cache's folders, then renames: a folder is complete or not there.
+fn fetch(root: &Path, offer: &Offer) -> Result<Record, ImageError> {
+    let work = tempfile::Builder::new()
+        .prefix(".fetch-")
+        .tempdir_in(root)
+        .map_err(ImageError::io("create a folder in", root))?;
+    let package = apt::download(offer, work.path())?;
+    let tree = work.path().join("tree");
+    let record = unpacked(&package, &tree, offer)?;
+    let text = serde_json::to_vec_pretty(&record).map_err(|e| ImageError::malformed(RECORD, e))?;
+    let path = tree.join(RECORD);
+    std::fs::write(&path, text).map_err(ImageError::io("write", &path))?;
+    let folder = folder_of(root, offer);
+    std::fs::rename(&tree, &folder).map_err(ImageError::io("create", &folder))?;
+    Ok(record)
+}
+
+fn unpacked(package: &Path, tree: &Path, offer: &Offer) -> Result<Record, ImageError> {
+    let paths = deb::unpack(package, tree)?;
+    let release = release_among(&paths).ok_or_else(|| {
+        ImageError::malformed(format!("{}={}", offer.package, offer.version), "it has no boot/vmlinuz-RELEASE")
+    })?;
+    let mut record = Record {
+        package: offer.package.clone(),
+        version: offer.version.clone(),
+        has_pvh: false,
+        vmlinux_missing: None,
+        files: BTreeMap::new(),
+        release,
+    };
+    for path in paths {
+        let whole = tree.join(&path);
+        let bytes = std::fs::read(&whole).map_err(ImageError::io("read", &whole))?;
+        record.files.insert(path.display().to_string(), sha256_hex(&bytes));
+    }
+    take_vmlinux_out(tree, &mut record)?;
+    Ok(record)
+}
+
+fn release_among(paths: &[PathBuf]) -> Option<String> {
+    let name = paths.iter().find_map(|path| path.to_str()?.strip_prefix("boot/vmlinuz-"))?;
+    super::is_release(name).then(|| name.to_owned())
+}
+
+fn take_vmlinux_out(tree: &Path, record: &mut Record) -> Result<(), ImageError> {
+    let name = vmlinuz_path(&record.release);
+    let path = tree.join(&name);
+    let bzimage = std::fs::read(&path).map_err(ImageError::io("read", &path))?;
+    match extract(&bzimage, &name)? {
+        Extracted::Unsupported(why) => record.vmlinux_missing = Some(why),
+        Extracted::Vmlinux(bytes) => {
+            let name = vmlinux_path(&record.release);
+            let path = tree.join(&name);
+            std::fs::write(&path, &bytes).map_err(ImageError::io("write", &path))?;
+            record.has_pvh = has_pvh(&bytes);
+            record.files.insert(name, sha256_hex(&bytes));
+        }
+    }
+    Ok(())
+}
