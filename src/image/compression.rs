@@ -48,7 +48,11 @@ impl Compression {
 ///
 /// # Errors
 /// Where the head of the stream is no such thing.
-pub fn reader<'a>(how: Compression, input: impl Read + 'a, what: &str) -> Result<Box<dyn Read + 'a>, ImageError> {
+pub fn reader<'a>(
+    how: Compression,
+    input: impl Read + 'a,
+    what: &str,
+) -> Result<Box<dyn Read + 'a>, ImageError> {
     Ok(match how {
         Compression::None => Box::new(input),
         Compression::Gzip => Box::new(flate2::read::GzDecoder::new(input)),
@@ -88,7 +92,8 @@ fn unpack_lz4(input: &[u8], cap: u64, what: &str) -> Result<Vec<u8>, ImageError>
     while rest.len() > 4 {
         let (head, tail) = rest.split_at(4);
         let length = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        let packed = tail.get(..length).ok_or_else(|| ImageError::malformed(what, "an LZ4 block is cut off"))?;
+        let packed =
+            tail.get(..length).ok_or_else(|| ImageError::malformed(what, "an LZ4 block is cut off"))?;
         let size = lz4_flex::block::decompress_into(packed, &mut block)
             .map_err(|e| ImageError::malformed(what, e))?;
         if (bytes.len() + size) as u64 > cap {
@@ -148,8 +153,7 @@ mod tests {
         xz.extend((text.len() as u32).to_le_bytes());
         assert_eq!(Compression::of_magic(&xz), Some(Compression::Xz));
         assert_eq!(unpack(Compression::Xz, &xz, 1 << 20, "test").unwrap(), text);
-        let zstd =
-            ruzstd::encoding::compress_to_vec(&text[..], ruzstd::encoding::CompressionLevel::Fastest);
+        let zstd = ruzstd::encoding::compress_to_vec(&text[..], ruzstd::encoding::CompressionLevel::Fastest);
         assert_eq!(Compression::of_magic(&zstd), Some(Compression::Zstd));
         assert_eq!(unpack(Compression::Zstd, &zstd, 1 << 20, "test").unwrap(), text);
     }

@@ -39,7 +39,8 @@ pub fn allocated_bytes(path: &Path) -> Result<u64, ImageError> {
 /// Writes a file so that it is there whole or not at all.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(ImageError::io("create a file in", folder))?;
+    let mut file =
+        tempfile::NamedTempFile::new_in(folder).map_err(ImageError::io("create a file in", folder))?;
     file.write_all(bytes).map_err(ImageError::io("write", path))?;
     file.persist(path).map_err(|e| ImageError::io("create", path)(e.error))?;
     Ok(())

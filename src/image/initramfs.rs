@@ -96,7 +96,8 @@ impl Archive {
         let too_large = || ImageError::TooLarge { what: format!("/{name}"), cap_bytes: u32::MAX.into() };
         let size = u32::try_from(content.len()).map_err(|_| too_large())?;
         let mut writer = header.write(&mut self.bytes, size);
-        let written = std::io::Write::write_all(&mut writer, content).and_then(|()| writer.finish().map(|_| ()));
+        let written =
+            std::io::Write::write_all(&mut writer, content).and_then(|()| writer.finish().map(|_| ()));
         written.map_err(|e| ImageError::malformed(format!("/{name} of the initramfs"), e))
     }
 

@@ -50,7 +50,10 @@ pub fn resolve(choice: &KernelChoice, cache: &Path) -> Result<Kernel, ImageError
 /// Can this text be a release, and so safely the name of a folder?
 pub(super) fn is_release(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+' | '~');
-    !text.is_empty() && text.len() < 128 && text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(allowed)
+    !text.is_empty()
+        && text.len() < 128
+        && text.starts_with(|c: char| c.is_ascii_digit())
+        && text.chars().all(allowed)
 }
 
 /// SHA-256 in lower-case hex.

@@ -161,14 +161,18 @@ mod tests {
     #[test]
     fn takes_out_what_is_inside() {
         let image = bzimage(b"\x7fELF and more");
-        assert!(matches!(extract(&image, "t").unwrap(), Extracted::Vmlinux(elf) if elf == b"\x7fELF and more"));
+        assert!(
+            matches!(extract(&image, "t").unwrap(), Extracted::Vmlinux(elf) if elf == b"\x7fELF and more")
+        );
         assert_eq!(release_of_bzimage(&image).as_deref(), Some("6.1.0-test"));
     }
 
     #[test]
     fn an_unknown_compression_is_said_not_failed() {
         let image = bzimage(b"\x89LZO\0\r\n");
-        assert!(matches!(extract(&image, "t").unwrap(), Extracted::Unsupported(why) if why.contains("89 4c 5a 4f")));
+        assert!(
+            matches!(extract(&image, "t").unwrap(), Extracted::Unsupported(why) if why.contains("89 4c 5a 4f"))
+        );
     }
 
     #[test]

@@ -45,7 +45,8 @@ pub fn base(cache: &Path, bytes: u64) -> Result<PathBuf, ImageError> {
     let work = tempfile::tempdir_in(&folder).map_err(ImageError::io("create a folder in", &folder))?;
     let made = work.path().join("image");
     format(None, bytes, &made)?;
-    std::fs::set_permissions(&made, Permissions::from_mode(0o444)).map_err(ImageError::io("protect", &made))?;
+    std::fs::set_permissions(&made, Permissions::from_mode(0o444))
+        .map_err(ImageError::io("protect", &made))?;
     let found = sparse_digest(&made)?;
     std::fs::rename(&made, &path).map_err(ImageError::io("create", &path))?;
     super::write_whole(&digest, found.as_bytes())?;

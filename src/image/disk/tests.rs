@@ -9,7 +9,9 @@ fn mke2fs_leaves_nothing_to_the_background_and_nothing_to_chance() {
     let arguments = make::mke2fs_arguments(None, Path::new("/x/image"));
     let line: Vec<_> = arguments.iter().map(|a| a.to_str().unwrap()).collect();
     let line = line.join(" ");
-    for part in ["hash_seed=", "lazy_itable_init=0", "lazy_journal_init=0", "-U 69736f63", "-O none,", "-t ext4"] {
+    for part in
+        ["hash_seed=", "lazy_itable_init=0", "lazy_journal_init=0", "-U 69736f63", "-O none,", "-t ext4"]
+    {
         assert!(line.contains(part), "{part} is not in {line}");
     }
     assert!(line.ends_with(" /x/image") && !line.contains(" -d "));

@@ -164,7 +164,10 @@ mod tests {
 
     #[test]
     fn what_is_not_offered_is_said_with_what_is() {
-        let error = ImageError::NotOffered { wanted: "9.9".into(), offered: names(&[offer("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2")]) };
+        let error = ImageError::NotOffered {
+            wanted: "9.9".into(),
+            offered: names(&[offer("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2")]),
+        };
         let text = error.to_string();
         assert!(text.contains("9.9") && text.contains("6.1.192-2 (6.1.0-56-cloud-amd64)"), "{text}");
     }

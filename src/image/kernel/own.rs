@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::error::ImageError;
 use super::super::vmlinux::{
-    Extracted, MAX_VMLINUX_BYTES, extract, has_pvh, is_bzimage, is_elf, release_of_bzimage, release_of_vmlinux,
+    Extracted, MAX_VMLINUX_BYTES, extract, has_pvh, is_bzimage, is_elf, release_of_bzimage,
+    release_of_vmlinux,
 };
 use super::{Kernel, sha256_hex};
 
@@ -62,7 +63,8 @@ fn named(path: &Path, prefix: &str) -> bool {
 fn kernels_in(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
-    let is_kernel = |p: &PathBuf| p.is_file() && ["vmlinuz", "vmlinux", "bzImage"].iter().any(|n| named(p, n));
+    let is_kernel =
+        |p: &PathBuf| p.is_file() && ["vmlinuz", "vmlinux", "bzImage"].iter().any(|n| named(p, n));
     paths.filter(is_kernel).collect()
 }
 
@@ -99,7 +101,8 @@ fn loaded(path: &Path, maker: &str, modules: Option<PathBuf>, cache: &Path) -> R
 }
 
 fn read_kernel(path: &Path) -> Result<Vec<u8>, ImageError> {
-    let unusable = |why: String, next: String| ImageError::KernelUnusable { path: path.to_owned(), why, next };
+    let unusable =
+        |why: String, next: String| ImageError::KernelUnusable { path: path.to_owned(), why, next };
     let length = std::fs::metadata(path).map(|m| m.len());
     if length.is_ok_and(|length| length > MAX_VMLINUX_BYTES) {
         return Err(ImageError::TooLarge { what: path.display().to_string(), cap_bytes: MAX_VMLINUX_BYTES });
@@ -107,7 +110,10 @@ fn read_kernel(path: &Path) -> Result<Vec<u8>, ImageError> {
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::PermissionDenied => unusable(
             "this user may not read it".into(),
-            format!("allow it with `sudo chmod a+r {}`, or take Debian's with `--kernel debian`", path.display()),
+            format!(
+                "allow it with `sudo chmod a+r {}`, or take Debian's with `--kernel debian`",
+                path.display()
+            ),
         ),
         _ => unusable(error.to_string(), "name a bzImage or a vmlinux".into()),
     })?;
@@ -134,7 +140,9 @@ fn add_forms(kernel: &mut Kernel, path: &Path, bytes: &[u8], cache: &Path) -> Re
     kernel.bzimage = Some(path.to_owned());
     match extract(bytes, &kernel.source)? {
         Extracted::Unsupported(why) => {
-            kernel.warnings.push(format!("the uncompressed kernel cannot be taken out of {}: {why}", kernel.source));
+            kernel
+                .warnings
+                .push(format!("the uncompressed kernel cannot be taken out of {}: {why}", kernel.source));
         }
         Extracted::Vmlinux(vmlinux) => {
             kernel.has_pvh = has_pvh(&vmlinux);

@@ -51,7 +51,8 @@ pub(super) fn debian(pin: Option<&str>, cache: &Path) -> Result<Kernel, ImageErr
 /// Held while the cache is read or changed, so that two runs do not fetch the same kernel at once.
 fn lock(root: &Path) -> Result<File, ImageError> {
     let path = root.join(".lock");
-    let file = File::options().create(true).append(true).open(&path).map_err(ImageError::io("open", &path))?;
+    let file =
+        File::options().create(true).append(true).open(&path).map_err(ImageError::io("open", &path))?;
     rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
         .map_err(|e| ImageError::io("lock", &path)(e.into()))?;
     Ok(file)
@@ -72,7 +73,8 @@ fn kept_or_fetched(root: &Path, offer: &Offer) -> Result<Kernel, ImageError> {
         Err(why) => why,
     };
     std::fs::remove_dir_all(&folder).map_err(ImageError::io("remove", &folder))?;
-    let warning = format!("the kept copy of kernel {} was damaged ({why}) and was fetched again", offer.version);
+    let warning =
+        format!("the kept copy of kernel {} was damaged ({why}) and was fetched again", offer.version);
     fetch(root, offer).map(|record| kernel(&folder, &record, vec![warning]))
 }
 
@@ -81,7 +83,8 @@ fn newest_kept(root: &Path, error: ImageError) -> Result<Kernel, ImageError> {
     let newest = records(root).into_iter().max_by_key(|(_, record)| version_key(&record.version));
     let Some((folder, _)) = newest else { return Err(error) };
     let Ok(record) = verified(&folder) else { return Err(error) };
-    let warning = format!("apt could not give a kernel ({error}); the newest kept one, {}, is used", record.version);
+    let warning =
+        format!("apt could not give a kernel ({error}); the newest kept one, {}, is used", record.version);
     Ok(kernel(&folder, &record, vec![warning]))
 }
 
@@ -166,7 +169,10 @@ fn fetch(root: &Path, offer: &Offer) -> Result<Record, ImageError> {
 fn unpacked(package: &Path, tree: &Path, offer: &Offer) -> Result<Record, ImageError> {
     let paths = deb::unpack(package, tree)?;
     let release = release_among(&paths).ok_or_else(|| {
-        ImageError::malformed(format!("{}={}", offer.package, offer.version), "it has no boot/vmlinuz-RELEASE")
+        ImageError::malformed(
+            format!("{}={}", offer.package, offer.version),
+            "it has no boot/vmlinuz-RELEASE",
+        )
     })?;
     let mut record = Record {
         package: offer.package.clone(),

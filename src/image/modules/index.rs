@@ -26,8 +26,10 @@ impl Index {
     pub(super) fn of(folder: &Path) -> Result<Self, ImageError> {
         let mut files = BTreeMap::new();
         walk(folder, MAX_DEPTH, &mut files)?;
-        let built_in = lines(&folder.join("modules.builtin"))?.iter().filter_map(|line| name_of(line)).collect();
-        let depends = lines(&folder.join("modules.dep"))?.iter().filter_map(|line| dependencies(line)).collect();
+        let built_in =
+            lines(&folder.join("modules.builtin"))?.iter().filter_map(|line| name_of(line)).collect();
+        let depends =
+            lines(&folder.join("modules.dep"))?.iter().filter_map(|line| dependencies(line)).collect();
         Ok(Self { built_in, files, depends })
     }
 

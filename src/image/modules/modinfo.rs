@@ -20,7 +20,8 @@ pub(super) fn of(bytes: &[u8], name: &str) -> Result<ModInfo, ImageError> {
     let damaged = |e: object::Error| ImageError::malformed(format!("module {name}"), e);
     let file = object::read::elf::ElfFile64::<object::Endianness>::parse(bytes).map_err(damaged)?;
     let section = file.section_by_name(".modinfo");
-    let section = section.ok_or_else(|| ImageError::malformed(format!("module {name}"), "it has no .modinfo section"))?;
+    let section = section
+        .ok_or_else(|| ImageError::malformed(format!("module {name}"), "it has no .modinfo section"))?;
     Ok(parse(section.data().map_err(damaged)?))
 }
 
@@ -64,7 +65,9 @@ mod tests {
 
     #[test]
     fn reads_dependencies_before_and_aliases() {
-        let info = parse(b"license=GPL\0softdep=pre: crc32c b post: z\0depends=jbd2,mbcache\0depends=\0alias=fs-ext4\0");
+        let info = parse(
+            b"license=GPL\0softdep=pre: crc32c b post: z\0depends=jbd2,mbcache\0depends=\0alias=fs-ext4\0",
+        );
         assert_eq!(info.depends, ["jbd2", "mbcache"]);
         assert_eq!(info.soft_before, ["crc32c", "b"]);
         assert_eq!(info.aliases, ["fs-ext4"]);
