@@ -192,7 +192,7 @@ mod tests {
     fn the_same_input_gives_the_same_bytes_for_ever() {
         let bytes = build(&spec()).unwrap();
         assert_eq!(bytes, build(&spec()).unwrap());
-        assert_eq!(sha256_hex(&bytes), "TBD");
+        assert_eq!(sha256_hex(&bytes), "b2d31bfd4d84a7b1534947e55836c13eb30b48987690abb2883fb4811bf4aee7");
     }
 
     #[test]
