@@ -14,7 +14,10 @@ use isocost::suite::{KernelChoice, Machine};
 fn apt_offers_it() -> bool {
     let shown = std::process::Command::new("apt-cache").args(["show", "linux-image-cloud-amd64"]).output();
     let offered = shown.is_ok_and(|output| output.status.success() && !output.stdout.is_empty());
-    assert!(offered || std::env::var_os("CI").is_none(), "CI is set, and apt offers no linux-image-cloud-amd64");
+    assert!(
+        offered || std::env::var_os("CI").is_none(),
+        "CI is set, and apt offers no linux-image-cloud-amd64"
+    );
     if !offered {
         eprintln!("SKIPPED guest_image: apt offers no linux-image-cloud-amd64 here");
     }
