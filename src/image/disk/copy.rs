@@ -27,9 +27,20 @@ pub fn raw_copy(base: &Path, folder: &Path) -> Result<PathBuf, ImageError> {
     Ok(path)
 }
 
+/// Copies `from` to the new file `to` without the blocks that are allocated but all zeros.
+pub(super) fn thin_copy(from: &Path, to: &Path) -> Result<(), ImageError> {
+    let source = File::open(from).map_err(ImageError::io("open", from))?;
+    let target = File::create_new(to).map_err(ImageError::io("create", to))?;
+    copy_data(&source, &target).map_err(ImageError::io("write", to))
+}
+
 fn copy_data(from: &File, to: &File) -> io::Result<()> {
     to.set_len(from.metadata()?.len())?;
-    each_block(from, |offset, bytes| to.write_all_at(bytes, offset))
+    each_block(from, |offset, bytes| if is_zero(bytes) { Ok(()) } else { to.write_all_at(bytes, offset) })
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// A digest of a file's length and of every block of it that is not all zeros, with its place: the same however the
@@ -40,7 +51,7 @@ pub(super) fn sparse_digest(path: &Path) -> Result<String, ImageError> {
         let mut hash = Sha256::new();
         hash.update(file.metadata()?.len().to_le_bytes());
         each_block(&file, |offset, bytes| {
-            if bytes.iter().any(|byte| *byte != 0) {
+            if !is_zero(bytes) {
                 hash.update(offset.to_le_bytes());
                 hash.update(bytes);
             }
