@@ -1,6 +1,6 @@
 //! Debian's real kernel, fetched by apt: unpacked, its modules planned, its initramfs built, its cache kept whole.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::path::Path;
 

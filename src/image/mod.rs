@@ -3,6 +3,7 @@
 //! In: which kernel, and the agent. Out: files in the cache, each known by its SHA-256. It must never boot
 //! anything.
 
+mod cache;
 pub mod compression;
 pub mod disk;
 pub mod error;

@@ -5,6 +5,7 @@ use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::super::cache::LockedFolder;
 use super::super::error::ImageError;
 use super::super::program::Program;
 use super::copy::{sparse_digest, thin_copy};
@@ -30,9 +31,8 @@ const FAKE_TIME: (&str, &str) = ("E2FSPROGS_FAKE_TIME", "1");
 /// # Errors
 /// Where mke2fs is missing or fails.
 pub fn base(cache: &Path, bytes: u64) -> Result<PathBuf, ImageError> {
-    let folder = cache.join(LAYOUT);
-    std::fs::create_dir_all(&folder).map_err(ImageError::io("create", &folder))?;
-    let path = folder.join(format!("ext4-{bytes}.raw"));
+    let folder = LockedFolder::of(cache, LAYOUT)?;
+    let path = folder.path().join(format!("ext4-{bytes}.raw"));
     let digest = path.with_extension("digest");
     let kept = std::fs::read_to_string(&digest).ok();
     if let (Some(kept), Ok(found)) = (kept, sparse_digest(&path)) {
@@ -41,8 +41,7 @@ pub fn base(cache: &Path, bytes: u64) -> Result<PathBuf, ImageError> {
         }
         tracing::warn!(path = %path.display(), "the kept base image was damaged and is made again");
     }
-    // In a folder of its own, then renamed: two runs at once each make one, and both are the same.
-    let work = tempfile::tempdir_in(&folder).map_err(ImageError::io("create a folder in", &folder))?;
+    let work = folder.making()?;
     let (formatted, made) = (work.path().join("formatted"), work.path().join("image"));
     format(None, bytes, &formatted)?;
     // mke2fs has the journal's blocks allocated; in the base they would hide what an instance adds.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::cache::LockedFolder;
 use super::super::error::ImageError;
 use super::super::vmlinux::{
     Extracted, MAX_VMLINUX_BYTES, extract, has_pvh, is_bzimage, is_elf, release_of_bzimage,
@@ -156,12 +157,77 @@ fn add_forms(kernel: &mut Kernel, path: &Path, bytes: &[u8], cache: &Path) -> Re
 /// Writes the extracted kernel to the cache, named by the hash of what it was taken out of. It is extracted anew
 /// each time, so that a kept file that was damaged is replaced.
 fn keep(vmlinux: &[u8], sha256: &str, cache: &Path) -> Result<PathBuf, ImageError> {
-    let folder = cache.join("vmlinux-1");
-    std::fs::create_dir_all(&folder).map_err(ImageError::io("create", &folder))?;
-    let path = folder.join(sha256);
+    let folder = LockedFolder::of(cache, "vmlinux-1")?;
+    let path = folder.path().join(sha256);
     if std::fs::read(&path).is_ok_and(|kept| kept == vmlinux) {
         return Ok(path);
     }
     super::super::disk::write_whole(&path, vmlinux)?;
     Ok(path)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// A vmlinux as far as its first bytes and its banner.
+    fn vmlinux(release: &str) -> Vec<u8> {
+        let mut bytes = b"\x7fELF\x02\x01\x01\0".to_vec();
+        bytes.extend(format!("Linux version {release} (x@y) and some more").as_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_host_without_its_kernel_s_file_is_told_what_to_do() {
+        let root = tempfile::tempdir().unwrap();
+        let error = host_below(root.path(), "9.9.9", root.path()).unwrap_err().to_string();
+        assert!(error.contains("boot/vmlinuz-9.9.9") && error.contains("--kernel debian"), "{error}");
+    }
+
+    #[test]
+    fn a_host_s_kernel_is_taken_with_its_modules() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("boot")).unwrap();
+        std::fs::create_dir_all(root.path().join("lib/modules/9.9.9")).unwrap();
+        std::fs::write(root.path().join("boot/vmlinuz-9.9.9"), vmlinux("9.9.9")).unwrap();
+        let kernel = host_below(root.path(), "9.9.9", root.path()).unwrap();
+        assert_eq!((kernel.label.as_str(), kernel.release.as_str()), ("host 9.9.9", "9.9.9"));
+        assert_eq!(kernel.modules, Some(root.path().join("lib/modules/9.9.9")));
+        assert!(!kernel.has_pvh && kernel.warnings.is_empty(), "{kernel:?}");
+    }
+
+    #[test]
+    fn a_kernel_that_may_not_be_read_is_told_how() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("vmlinuz-9.9.9");
+        std::fs::write(&path, vmlinux("9.9.9")).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o000)).unwrap();
+        match read_kernel(&path) {
+            // Root may read everything.
+            Ok(_) => assert!(rustix::process::geteuid().is_root()),
+            Err(error) => assert!(error.to_string().contains("sudo chmod a+r"), "{error}"),
+        }
+    }
+
+    #[test]
+    fn a_kernel_without_modules_warns() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("vmlinux");
+        std::fs::write(&path, vmlinux("9.9.9")).unwrap();
+        let kernel = at_path(&path, root.path()).unwrap();
+        assert!(kernel.modules.is_none() && kernel.warnings[0].contains("built in"), "{kernel:?}");
+        assert_eq!(kernel.vmlinux, Some(path));
+    }
+
+    #[test]
+    fn two_kernels_in_a_folder_are_one_too_many() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["vmlinuz-1", "vmlinuz-2"] {
+            std::fs::write(root.path().join(name), b"x").unwrap();
+        }
+        let error = at_path(root.path(), root.path()).unwrap_err().to_string();
+        assert!(error.contains("2 kernels"), "{error}");
+    }
 }

@@ -1,11 +1,11 @@
 //! The cache of Debian's kernels: one folder a package and version, complete or not there, checked on every use.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::super::cache::LockedFolder;
 use super::super::error::ImageError;
 use super::super::vmlinux::{Extracted, extract, has_pvh};
 use super::apt::{self, Offer};
@@ -31,31 +31,19 @@ struct Record {
 
 /// The kernel apt offers, or the one that is pinned: from the cache, or fetched into it.
 pub(super) fn debian(pin: Option<&str>, cache: &Path) -> Result<Kernel, ImageError> {
-    let root = cache.join(LAYOUT);
-    std::fs::create_dir_all(&root).map_err(ImageError::io("create", &root))?;
-    let _lock = lock(&root)?;
-    if let Some(record) = pin.and_then(|pin| kept_pin(&root, pin)) {
+    let store = LockedFolder::of(cache, LAYOUT)?;
+    if let Some(record) = pin.and_then(|pin| kept_pin(store.path(), pin)) {
         let offer = Offer { package: record.package, version: record.version };
-        return kept_or_fetched(&root, &offer);
+        return kept_or_fetched(&store, &offer);
     }
     let asked = match pin {
         Some(pin) => apt::pinned(pin),
         None => apt::candidate(),
     };
-    match asked.and_then(|offer| kept_or_fetched(&root, &offer)) {
-        Err(error) if pin.is_none() => newest_kept(&root, error),
+    match asked.and_then(|offer| kept_or_fetched(&store, &offer)) {
+        Err(error) if pin.is_none() => newest_kept(store.path(), error),
         other => other,
     }
-}
-
-/// Held while the cache is read or changed, so that two runs do not fetch the same kernel at once.
-fn lock(root: &Path) -> Result<File, ImageError> {
-    let path = root.join(".lock");
-    let file =
-        File::options().create(true).append(true).open(&path).map_err(ImageError::io("open", &path))?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
-        .map_err(|e| ImageError::io("lock", &path)(e.into()))?;
-    Ok(file)
 }
 
 fn folder_of(root: &Path, offer: &Offer) -> PathBuf {
@@ -63,10 +51,10 @@ fn folder_of(root: &Path, offer: &Offer) -> PathBuf {
     root.join(format!("{}_{}", offer.package, offer.version.replace(':', "%3a")))
 }
 
-fn kept_or_fetched(root: &Path, offer: &Offer) -> Result<Kernel, ImageError> {
-    let folder = folder_of(root, offer);
+fn kept_or_fetched(store: &LockedFolder, offer: &Offer) -> Result<Kernel, ImageError> {
+    let folder = folder_of(store.path(), offer);
     if !folder.exists() {
-        return fetch(root, offer).map(|record| kernel(&folder, &record, Vec::new()));
+        return fetch(store, offer).map(|record| kernel(&folder, &record, Vec::new()));
     }
     let why = match verified(&folder) {
         Ok(record) => return Ok(kernel(&folder, &record, Vec::new())),
@@ -75,7 +63,7 @@ fn kept_or_fetched(root: &Path, offer: &Offer) -> Result<Kernel, ImageError> {
     std::fs::remove_dir_all(&folder).map_err(ImageError::io("remove", &folder))?;
     let warning =
         format!("the kept copy of kernel {} was damaged ({why}) and was fetched again", offer.version);
-    fetch(root, offer).map(|record| kernel(&folder, &record, vec![warning]))
+    fetch(store, offer).map(|record| kernel(&folder, &record, vec![warning]))
 }
 
 /// apt could not say or fetch: the newest kernel that is kept, with a warning; without one, the error.
@@ -150,18 +138,15 @@ fn kernel(folder: &Path, record: &Record, mut warnings: Vec<String>) -> Kernel {
 }
 
 /// Downloads and unpacks beside the cache's folders, then renames: a folder is complete or not there.
-fn fetch(root: &Path, offer: &Offer) -> Result<Record, ImageError> {
-    let work = tempfile::Builder::new()
-        .prefix(".fetch-")
-        .tempdir_in(root)
-        .map_err(ImageError::io("create a folder in", root))?;
+fn fetch(store: &LockedFolder, offer: &Offer) -> Result<Record, ImageError> {
+    let work = store.making()?;
     let package = apt::download(offer, work.path())?;
     let tree = work.path().join("tree");
     let record = unpacked(&package, &tree, offer)?;
     let text = serde_json::to_vec_pretty(&record).map_err(|e| ImageError::malformed(RECORD, e))?;
     let path = tree.join(RECORD);
     std::fs::write(&path, text).map_err(ImageError::io("write", &path))?;
-    let folder = folder_of(root, offer);
+    let folder = folder_of(store.path(), offer);
     std::fs::rename(&tree, &folder).map_err(ImageError::io("create", &folder))?;
     Ok(record)
 }
@@ -211,4 +196,61 @@ fn take_vmlinux_out(tree: &Path, record: &mut Record) -> Result<(), ImageError> 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn keep(root: &Path, version: &str) -> PathBuf {
+        let offer = Offer { package: "linux-image-6.1.0-cloud-amd64".into(), version: version.into() };
+        let folder = folder_of(root, &offer);
+        std::fs::create_dir_all(folder.join("boot")).unwrap();
+        std::fs::write(folder.join("boot/vmlinuz-6.1.0-cloud-amd64"), version).unwrap();
+        let files = [("boot/vmlinuz-6.1.0-cloud-amd64".to_owned(), sha256_hex(version.as_bytes()))];
+        let record = Record {
+            package: offer.package,
+            version: offer.version,
+            release: "6.1.0-cloud-amd64".into(),
+            has_pvh: false,
+            vmlinux_missing: None,
+            files: files.into(),
+        };
+        std::fs::write(folder.join(RECORD), serde_json::to_vec(&record).unwrap()).unwrap();
+        folder
+    }
+
+    fn no_apt() -> ImageError {
+        ImageError::ProgramMissing { program: "apt-cache", package: "apt" }
+    }
+
+    #[test]
+    fn without_apt_the_newest_kept_kernel_is_used_and_said() {
+        let root = tempfile::tempdir().unwrap();
+        for version in ["6.1.99-1", "6.1.192-2", "6.1.176-1"] {
+            keep(root.path(), version);
+        }
+        let kernel = newest_kept(root.path(), no_apt()).unwrap();
+        assert!(kernel.label.contains("6.1.192-2"), "{kernel:?}");
+        assert!(kernel.warnings[0].contains("apt-cache is not installed"), "{kernel:?}");
+    }
+
+    #[test]
+    fn without_apt_and_a_kept_kernel_the_error_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let damaged = keep(root.path(), "6.1.1-1");
+        std::fs::write(damaged.join("boot/vmlinuz-6.1.0-cloud-amd64"), "other").unwrap();
+        let error = newest_kept(root.path(), no_apt()).unwrap_err();
+        assert!(matches!(error, ImageError::ProgramMissing { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_changed_file_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = keep(root.path(), "6.1.1-1");
+        verified(&folder).unwrap();
+        std::fs::remove_file(folder.join("boot/vmlinuz-6.1.0-cloud-amd64")).unwrap();
+        assert!(verified(&folder).unwrap_err().contains("vmlinuz"));
+    }
 }
