@@ -25,7 +25,8 @@ impl LockedFolder {
         let path = cache.join(name);
         std::fs::create_dir_all(&path).map_err(ImageError::io("create", &path))?;
         let lock = path.join(".lock");
-        let file = File::options().create(true).append(true).open(&lock).map_err(ImageError::io("open", &lock))?;
+        let file =
+            File::options().create(true).append(true).open(&lock).map_err(ImageError::io("open", &lock))?;
         rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
             .map_err(|e| ImageError::io("lock", &lock)(e.into()))?;
         let folder = Self { path, _lock: file };
