@@ -10,3 +10,4 @@ pub mod image;
 pub mod measure;
 pub mod plan;
 pub mod suite;
+pub mod sys;

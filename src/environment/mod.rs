@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::measure::clock::Instant;
 use crate::measure::sample::{Failure, FailureName};
 use crate::measure::span::Span;
 
@@ -130,6 +131,11 @@ pub trait Environment: Send {
 pub trait Instance: Send {
     /// The start, from the request to the Hello: a span `ready` with its parts.
     fn start(&self) -> &Span;
+
+    /// Moments of the start that are not parts of the sum, on the same clock (`start-returned`).
+    fn marks(&self) -> Vec<(String, Instant)> {
+        Vec::new()
+    }
 
     /// The connection to its agent.
     fn agent(&mut self) -> &mut agent::AgentConnection;
