@@ -1,4 +1,5 @@
-//! The one place with `unsafe`: what a child must do between fork and exec, which only `pre_exec` can.
+//! The one place with `unsafe`: what a child must do between fork and exec, which only `pre_exec` can,
+//! and the CPU's own counter.
 
 #![allow(unsafe_code)]
 
@@ -43,6 +44,16 @@ pub fn harden(command: &mut Command, cgroup_procs: Vec<PathBuf>) {
     };
     // SAFETY: only system calls on memory that was made before the fork; no allocation, no lock.
     unsafe { command.pre_exec(in_child) };
+}
+
+/// The CPU's time-stamp counter.
+#[must_use]
+pub fn time_stamp_counter() -> u64 {
+    // SAFETY: every x86-64 CPU has RDTSC; it reads a register and touches no memory.
+    #[allow(unused_unsafe)]
+    unsafe {
+        core::arch::x86_64::_rdtsc()
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ const TABLE: &str = include_str!("../../vm-images/guest.toml");
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GuestParts {
+    /// What follows the machine type in QEMU's `-machine`.
+    pub machine_options: Vec<String>,
     /// Modules of the agent's channel.
     pub channel: Vec<String>,
     /// Modules of the disk.
@@ -41,6 +43,17 @@ pub fn parts(machine: Machine) -> Result<GuestParts, ImageError> {
         Machine::Q35 => table.q35,
         Machine::Pc => table.pc,
     })
+}
+
+/// The kernel's command line for `machine`, without what is the caller's own (console, agent). `tsc_khz` is for
+/// emulated machines: see [`super::tsc`].
+///
+/// # Errors
+/// As [`parts`].
+pub fn boot_line(machine: Machine, tsc_khz: Option<u64>) -> Result<Vec<String>, ImageError> {
+    let mut words = parts(machine)?.boot_line;
+    words.extend(tsc_khz.map(|khz| format!("tsc_early_khz={khz}")));
+    Ok(words)
 }
 
 /// The initramfs with which `machine` boots `kernel` to the agent.
@@ -71,5 +84,12 @@ mod tests {
             assert!(parts.channel.iter().any(|name| name == "virtio_console"));
             assert!(parts.disk.iter().any(|name| name == "virtio_blk"));
         }
+    }
+
+    #[test]
+    fn the_boot_line_says_how_fast_the_counter_runs_where_that_is_known() {
+        let line = boot_line(Machine::Microvm, Some(2_596_141)).unwrap();
+        assert_eq!(line.last().map(String::as_str), Some("tsc_early_khz=2596141"));
+        assert_eq!(boot_line(Machine::Microvm, None).unwrap(), parts(Machine::Microvm).unwrap().boot_line);
     }
 }

@@ -12,6 +12,7 @@ pub mod initramfs;
 pub mod kernel;
 pub mod modules;
 mod program;
+pub mod tsc;
 pub mod vmlinux;
 
 pub use error::ImageError;
