@@ -37,7 +37,8 @@ fn both() -> (Instant, u64) {
         let after = time_stamp_counter();
         (after.saturating_sub(before), now, before)
     };
-    let (_, now, before) = (0..20).map(|_| read()).fold(read(), |best, next| if next.0 < best.0 { next } else { best });
+    let (_, now, before) =
+        (0..20).map(|_| read()).fold(read(), |best, next| if next.0 < best.0 { next } else { best });
     (now, before)
 }
 
