@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use isocost::image::ImageError;
-use isocost::image::guest;
 use isocost::image::kernel::{Kernel, resolve};
 use isocost::image::modules::plan;
+use isocost::image::{disk, guest};
 use isocost::suite::{KernelChoice, Machine};
 
 /// apt offers Debian's kernel on Debian only. In CI it must.
@@ -110,4 +110,29 @@ fn what_is_no_kernel_is_refused_with_the_next_step() {
         assert!(matches!(error, ImageError::KernelUnusable { .. }), "{error}");
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
+}
+
+/// qemu-img itself must accept the overlay, and find its base in it.
+#[test]
+fn an_overlay_is_small_and_knows_its_base() {
+    let have = std::process::Command::new("qemu-img").arg("--version").output().is_ok();
+    assert!(have || std::env::var_os("CI").is_none(), "CI is set, and qemu-img is missing");
+    if !have {
+        eprintln!("SKIPPED an_overlay_is_small_and_knows_its_base: no qemu-img (apt-get install qemu-utils)");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let base = disk::base(folder.path(), 256 << 20).unwrap();
+    let overlay = disk::overlay_qcow2(&base, folder.path()).unwrap();
+    assert!(disk::allocated_bytes(&overlay).unwrap() < 1 << 20);
+    let info = std::process::Command::new("qemu-img")
+        .args(["info", "--output=json"])
+        .arg(&overlay)
+        .output()
+        .unwrap();
+    let info: serde_json::Value = serde_json::from_slice(&info.stdout).unwrap();
+    assert_eq!(info["virtual-size"], 256 << 20);
+    assert_eq!(info["backing-filename"], base.to_str().unwrap());
+    let error = disk::overlay_qcow2(&folder.path().join("absent"), folder.path()).unwrap_err();
+    assert!(matches!(error, ImageError::ProgramFailed { .. }), "{error}");
 }

@@ -9,8 +9,11 @@ use super::super::program::Program;
 /// The package that always depends on the newest cloud kernel.
 const META: &str = "linux-image-cloud-amd64";
 
-const APT_CACHE: Program =
-    Program { name: "apt-cache", package: "apt", next: "refresh apt's lists with `sudo apt-get update`" };
+const APT_CACHE: Program = Program {
+    name: "apt-cache",
+    package: "apt",
+    next: "refresh apt's lists with `sudo apt-get update`; where the distribution has no such package (Ubuntu), take `--kernel host` or `--kernel PATH`",
+};
 const APT_GET: Program = Program {
     name: "apt-get",
     package: "apt",
