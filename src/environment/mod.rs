@@ -215,3 +215,4 @@ impl Layer {
     }
 }
 pub mod agent;
+pub mod qemu;
