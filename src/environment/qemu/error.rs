@@ -51,7 +51,9 @@ pub enum QemuError {
     #[error("stopped while {0}")]
     Interrupted(&'static str),
     /// KVM was asked for and does not bring the kernel to user space.
-    #[error("KVM was asked for and cannot be used: {0}; set accelerator = \"auto\" or \"tcg\", or see `isocost doctor`")]
+    #[error(
+        "KVM was asked for and cannot be used: {0}; set accelerator = \"auto\" or \"tcg\", or see `isocost doctor`"
+    )]
     NoKvm(String),
     /// QEMU runs with another accelerator than was meant.
     #[error("QEMU says that KVM is {}, and it was started the other way", if *.0 { "on" } else { "off" })]

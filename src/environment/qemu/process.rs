@@ -196,8 +196,12 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_named() {
-        let launch =
-            Launch { program: "/no/qemu".into(), arguments: vec![], run_id: "x".into(), cgroup_procs: vec![] };
+        let launch = Launch {
+            program: "/no/qemu".into(),
+            arguments: vec![],
+            run_id: "x".into(),
+            cgroup_procs: vec![],
+        };
         assert!(QemuProcess::spawn(&launch).unwrap_err().to_string().contains("/no/qemu"));
     }
 }

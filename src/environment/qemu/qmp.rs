@@ -80,7 +80,11 @@ impl Monitor {
     ///
     /// # Errors
     /// By name.
-    pub fn accept(listener: &UnixListener, ended: BorrowedFd<'_>, deadline: Duration) -> Result<Self, QemuError> {
+    pub fn accept(
+        listener: &UnixListener,
+        ended: BorrowedFd<'_>,
+        deadline: Duration,
+    ) -> Result<Self, QemuError> {
         let mut fds = [
             PollFd::from_borrowed_fd(listener.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(ended, PollFlags::IN),
@@ -216,8 +220,10 @@ mod tests {
 
     #[test]
     fn answers_are_found_among_events() {
-        let shutdown = r#"{"timestamp": {}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-reset"}}"#;
-        let script = format!("{OPEN}{shutdown}\r\n{{\"return\": {{\"enabled\": true, \"present\": true}}}}\r\n");
+        let shutdown =
+            r#"{"timestamp": {}, "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-reset"}}"#;
+        let script =
+            format!("{OPEN}{shutdown}\r\n{{\"return\": {{\"enabled\": true, \"present\": true}}}}\r\n");
         let mut monitor = opened(&script).unwrap();
         assert!(monitor.kvm_enabled(SOON).unwrap());
         assert_eq!(monitor.shutdown_reason(), Some("guest-reset"));
@@ -226,7 +232,9 @@ mod tests {
 
     #[test]
     fn a_refusal_and_garbage_are_named() {
-        let script = format!("{OPEN}{{\"error\": {{\"class\": \"CommandNotFound\", \"desc\": \"no quit\"}}}}\r\n[1]\n");
+        let script = format!(
+            "{OPEN}{{\"error\": {{\"class\": \"CommandNotFound\", \"desc\": \"no quit\"}}}}\r\n[1]\n"
+        );
         let mut monitor = opened(&script).unwrap();
         assert!(monitor.quit(SOON).unwrap_err().to_string().contains("no quit (CommandNotFound)"));
         assert!(monitor.quit(SOON).unwrap_err().to_string().contains("[1]"));

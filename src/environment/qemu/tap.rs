@@ -155,7 +155,8 @@ impl Tap {
 /// Blocks until `wanted` is readable (true) or `ended` is and `wanted` is not (false).
 fn readable_before(wanted: BorrowedFd<'_>, ended: BorrowedFd<'_>) -> bool {
     loop {
-        let mut fds = [PollFd::from_borrowed_fd(wanted, PollFlags::IN), PollFd::from_borrowed_fd(ended, PollFlags::IN)];
+        let mut fds =
+            [PollFd::from_borrowed_fd(wanted, PollFlags::IN), PollFd::from_borrowed_fd(ended, PollFlags::IN)];
         match poll(&mut fds, None) {
             Ok(_) if !fds[0].revents().is_empty() => return true,
             Ok(_) if !fds[1].revents().is_empty() => return false,

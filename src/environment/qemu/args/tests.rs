@@ -62,7 +62,8 @@ fn what_is_not_there_is_not_named() {
     let mut bare = plan(Machine::Q35, Accelerator::Tcg, DiskFormat::Raw);
     bare.channels = Channels { console: Some(Console::File("/log".into())), ..Channels::default() };
     bare.initrd = None;
-    let in_cache = |path: &str| Disk { path: path.into(), format: DiskFormat::Raw, direct: false, read_only: true };
+    let in_cache =
+        |path: &str| Disk { path: path.into(), format: DiskFormat::Raw, direct: false, read_only: true };
     bare.disks = vec![in_cache("/a"), in_cache("/b")];
     let line = line(&bare);
     assert!(!line.contains("agent") && !line.contains("debugcon") && !line.contains("-initrd"), "{line}");
