@@ -34,10 +34,12 @@ pub struct QemuPlan {
 }
 
 /// The board and its size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Board {
     /// Machine type.
     pub machine: Machine,
+    /// What follows it in `-machine` (see [`GuestParts`](crate::image::guest::GuestParts)).
+    pub options: Vec<String>,
     /// KVM or TCG.
     pub accelerator: Accelerator,
     /// vCPUs.
@@ -117,7 +119,8 @@ impl Arguments {
         self.words(&["-no-user-config", "-nodefaults", "-display", "none"]);
         // A guest that resets itself ends QEMU: a panic (`panic=-1`) is then an early exit, not a loop.
         self.words(&["-no-reboot"]);
-        self.words(&["-machine", machine(board), "-accel", accelerator(board.accelerator)]);
+        let machine = [&[machine(board.machine).to_owned()], board.options.as_slice()].concat().join(",");
+        self.words(&["-machine", &machine, "-accel", accelerator(board.accelerator)]);
         // Under KVM the host's own model; under emulation all that TCG can give (named models print warnings).
         self.words(&["-cpu", if board.accelerator == Accelerator::Kvm { "host" } else { "max" }]);
         self.words(&["-smp", &board.cpus.to_string()]);
@@ -184,14 +187,11 @@ impl Arguments {
     }
 }
 
-/// microvm: a serial port for the console and a clock for the guest's date; under TCG also the old timer and
-/// interrupt controller, without which the kernel hangs when it calibrates its TSC.
-fn machine(board: &Board) -> &'static str {
-    match (board.machine, board.accelerator) {
-        (Machine::Microvm, Accelerator::Kvm) => "microvm,isa-serial=on,rtc=on",
-        (Machine::Microvm, _) => "microvm,isa-serial=on,rtc=on,pit=on,pic=on",
-        (Machine::Q35, _) => "q35",
-        (Machine::Pc, _) => "pc",
+fn machine(machine: Machine) -> &'static str {
+    match machine {
+        Machine::Microvm => "microvm",
+        Machine::Q35 => "q35",
+        Machine::Pc => "pc",
     }
 }
 

@@ -1,12 +1,129 @@
 //! Virtual machines by QEMU.
 //!
-//! In: a [`QemuSpec`](crate::suite::QemuSpec), the kernel and disks from [`crate::image`], limits. Out: a running guest
-//! whose agent has said Hello, the spans of its start, and what it costs. It must never know what is measured in the guest,
-//! and never trust what the guest writes.
+//! In: a [`QemuSpec`], the kernel and disks from [`crate::image`], limits. Out: a running guest whose agent has said
+//! Hello, the spans of its start, and what it costs. It must never know what is measured in the guest, and never
+//! trust what the guest writes.
+
+use std::path::{Path, PathBuf};
+
+use crate::environment::{Accelerator, Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RunContext};
+use crate::image::disk;
+use crate::suite::{DiskFormat, QemuSpec};
+
+mod boot;
+mod instance;
+mod prepare;
 
 pub mod args;
 pub mod error;
 pub mod process;
 pub mod qmp;
+pub mod race;
 pub mod tap;
 pub mod version;
+
+use args::Disk;
+use error::QemuError;
+use prepare::Ready;
+
+/// A way to run the agent in a virtual machine.
+pub struct QemuEnvironment {
+    id: String,
+    spec: QemuSpec,
+    context: RunContext,
+    ready: Option<Ready>,
+}
+
+impl QemuEnvironment {
+    /// An environment that is not prepared yet.
+    #[must_use]
+    pub fn new(id: &str, spec: &QemuSpec, context: RunContext) -> Self {
+        Self { id: id.to_owned(), spec: spec.clone(), context, ready: None }
+    }
+
+    /// Why the accelerator is what it is; known after [`Environment::prepare`], and only where there was a choice.
+    #[must_use]
+    pub fn decision(&self) -> Option<&race::Decision> {
+        self.ready.as_ref()?.decision.as_ref()
+    }
+
+    fn failed(&self, error: QemuError) -> EnvironmentError {
+        EnvironmentError { environment: self.id.clone(), failure: error.failure() }
+    }
+
+    fn start(&self, ready: &Ready) -> Result<Box<dyn Instance>, EnvironmentError> {
+        let folder = prepare::folder("vm-", &self.context.scratch).map_err(|e| self.failed(e))?;
+        let layer = make_layer(self.spec.disk, &ready.base, folder.path()).map_err(|e| self.failed(e))?;
+        let mut plan = ready.plan.clone();
+        plan.disks =
+            vec![Disk { path: layer.clone(), format: self.spec.disk, direct: ready.direct, read_only: false }];
+        let started = boot::start(&boot::Start {
+            program: &ready.qemu.path,
+            plan: &plan,
+            run_id: &self.context.run_id,
+            folder: folder.path(),
+            deadline: self.context.start_deadline,
+            stop: &self.context.stop,
+        });
+        let started =
+            started.map_err(|failure| EnvironmentError { environment: self.id.clone(), failure })?;
+        Ok(Box::new(instance::QemuInstance {
+            id: self.id.clone(),
+            started,
+            layer: Layer::new(&layer, driver(self.spec.disk)),
+            memory_bytes: plan.board.memory_bytes,
+            folder,
+        }))
+    }
+}
+
+impl Environment for QemuEnvironment {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Qemu
+    }
+
+    fn accelerator(&self) -> Accelerator {
+        self.ready.as_ref().map_or(Accelerator::Tcg, |ready| ready.plan.board.accelerator)
+    }
+
+    fn prepare(&mut self) -> Result<Prepared, EnvironmentError> {
+        let (ready, prepared) = prepare::prepare(&self.spec, &self.context).map_err(|e| self.failed(e))?;
+        self.ready = Some(ready);
+        Ok(prepared)
+    }
+
+    fn boot(&mut self) -> Result<Box<dyn Instance>, EnvironmentError> {
+        if self.ready.is_none() {
+            self.prepare()?;
+        }
+        match &self.ready {
+            Some(ready) => self.start(ready),
+            None => Err(self.failed(QemuError::Interrupted("it was prepared"))),
+        }
+    }
+
+    fn dispose(&mut self) -> Result<(), EnvironmentError> {
+        let Some(ready) = self.ready.take() else { return Ok(()) };
+        let path = ready.folder.path().to_owned();
+        ready.folder.close().map_err(|e| self.failed(QemuError::io("remove", path)(e)))
+    }
+}
+
+/// The writable layer is made before the clock starts: it is the image's cost, as an unpacked container image is.
+fn make_layer(format: DiskFormat, base: &Path, folder: &Path) -> Result<PathBuf, QemuError> {
+    Ok(match format {
+        DiskFormat::Qcow2 => disk::overlay_qcow2(base, folder)?,
+        DiskFormat::Raw => disk::raw_copy(base, folder)?,
+    })
+}
+
+fn driver(format: DiskFormat) -> &'static str {
+    match format {
+        DiskFormat::Qcow2 => "qcow2",
+        DiskFormat::Raw => "raw",
+    }
+}

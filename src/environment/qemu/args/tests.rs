@@ -2,7 +2,7 @@ use super::*;
 
 fn plan(machine: Machine, accelerator: Accelerator, format: DiskFormat) -> QemuPlan {
     QemuPlan {
-        board: Board { machine, accelerator, cpus: 2, memory_bytes: 256 << 20 },
+        board: Board { machine, options: vec!["a=on".into(), "b=off".into()], accelerator, cpus: 2, memory_bytes: 256 << 20 },
         kernel: "/k/vmlinux".into(),
         initrd: Some("/k/initramfs".into()),
         append: "quiet panic=-1".into(),
@@ -26,7 +26,7 @@ fn a_microvm_under_emulation_in_full() {
     assert_eq!(
         line(&plan(Machine::Microvm, Accelerator::Tcg, DiskFormat::Qcow2)),
         "-no-user-config -nodefaults -display none -no-reboot \
-         -machine microvm,isa-serial=on,rtc=on,pit=on,pic=on -accel tcg,thread=multi -cpu max -smp 2 -m 256M \
+         -machine microvm,a=on,b=off -accel tcg,thread=multi -cpu max -smp 2 -m 256M \
          -kernel /k/vmlinux -initrd /k/initramfs -append quiet panic=-1 \
          -chardev socket,id=first,server=off,path=/s/first -device isa-debugcon,iobase=0xe9,chardev=first \
          -chardev socket,id=firmware,server=off,path=/s/firmware -device isa-debugcon,iobase=0x402,chardev=firmware \
@@ -48,7 +48,6 @@ fn every_combination_says_what_it_is() {
                 let kvm = accelerator == Accelerator::Kvm;
                 assert_eq!(line.contains("-accel kvm -cpu host"), kvm, "{line}");
                 assert_eq!(line.contains("-accel tcg,thread=multi -cpu max"), !kvm, "{line}");
-                assert_eq!(line.contains("pit=on"), !kvm && machine == Machine::Microvm, "{line}");
                 assert_eq!(line.contains("virtio-blk-pci"), machine != Machine::Microvm, "{line}");
                 assert_eq!(line.contains("format=raw"), format == DiskFormat::Raw, "{line}");
                 assert!(!line.contains("-netdev") && !line.contains("mitigations"), "{line}");

@@ -1,0 +1,150 @@
+//! One start: sockets, spawn, the wait for Hello, and the spans in between.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::args::{Channels, Console, QemuPlan, arguments};
+use super::error::QemuError;
+use super::process::{Launch, QemuProcess, nanos};
+use super::qmp::Monitor;
+use super::tap::{Tap, listen};
+use crate::environment::agent::{AgentConnection, AgentListener, StopSignal, Watch};
+use crate::environment::Accelerator;
+use crate::measure::clock::Instant;
+use crate::measure::sample::{Failure, FailureName};
+use crate::measure::span::Span;
+
+/// For one command of the monitor.
+const MONITOR_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A stamp that is under way when the Hello has come is there long before this.
+const STAMP_PATIENCE: Duration = Duration::from_millis(200);
+
+/// A guest that has said Hello. Fields drop in this order: QEMU first, then what reads from it.
+pub(crate) struct Started {
+    /// QEMU.
+    pub process: QemuProcess,
+    /// The agent.
+    pub agent: AgentConnection,
+    /// QEMU's monitor.
+    pub monitor: Monitor,
+    /// The guest's serial console.
+    pub console: Tap,
+    /// `ready` and its parts.
+    pub span: Span,
+}
+
+/// What a start needs.
+pub(crate) struct Start<'a> {
+    pub program: &'a Path,
+    pub plan: &'a QemuPlan,
+    pub run_id: &'a str,
+    pub folder: &'a Path,
+    pub deadline: Duration,
+    pub stop: &'a StopSignal,
+}
+
+/// Starts a guest and waits for its Hello.
+///
+/// # Errors
+/// By name; QEMU is dead and reaped then.
+pub(crate) fn start(start: &Start<'_>) -> Result<Started, Failure> {
+    let at = |name: &str| start.folder.join(name);
+    let channels = Channels {
+        agent: Some(at("agent")),
+        first_instruction: Some(at("first")),
+        firmware: Some(at("firmware")),
+        monitor: Some(at("monitor")),
+        console: Some(Console::Socket(at("console"))),
+    };
+    let fails = |error: QemuError| error.failure();
+    let agent = AgentListener::bind(&at("agent")).map_err(QemuError::io("make the socket", at("agent"))).map_err(fails)?;
+    let [first, firmware, monitor, console] = ["first", "firmware", "monitor", "console"].map(|name| listen(&at(name)));
+    let (first, firmware) = (first.map_err(fails)?, firmware.map_err(fails)?);
+    let (monitor, console) = (monitor.map_err(fails)?, console.map_err(fails)?);
+    let launch = Launch {
+        program: start.program.to_owned(),
+        arguments: arguments(&QemuPlan { channels, ..start.plan.clone() }),
+        run_id: start.run_id.to_owned(),
+        cgroup_procs: Vec::new(),
+    };
+
+    let mut process = QemuProcess::spawn(&launch).map_err(fails)?;
+    let tap = |listener| process.ended_owned().map(|ended| Tap::connection(listener, ended)).map_err(fails);
+    let (first, firmware, console) = (tap(first)?, tap(firmware)?, tap(console)?);
+    let until = Instant(process.called.0.saturating_add(nanos(start.deadline)));
+    let watch = Watch { stop: start.stop, ended: Some(process.ended()) };
+    let agent = match agent.accept(watch, until) {
+        Ok(agent) => agent,
+        Err(failure) => return Err(with_last_words(failure, &mut process, &console)),
+    };
+    let span = spans(process.called, &first, &firmware, agent.ready_at())?;
+    let mut monitor = Monitor::accept(&monitor, process.ended(), MONITOR_DEADLINE).map_err(fails)?;
+    accelerator_is(&mut monitor, start.plan.board.accelerator).map_err(fails)?;
+    Ok(Started { process, agent, monitor, console, span })
+}
+
+/// QEMU itself must say that it uses what the samples will be labelled with.
+fn accelerator_is(monitor: &mut Monitor, meant: Accelerator) -> Result<(), QemuError> {
+    let kvm = monitor.kvm_enabled(MONITOR_DEADLINE)?;
+    if kvm == (meant == Accelerator::Kvm) { Ok(()) } else { Err(QemuError::OtherAccelerator(kvm)) }
+}
+
+/// Adds how QEMU ended and what the guest last said.
+pub(crate) fn with_last_words(failure: Failure, process: &mut QemuProcess, console: &Tap) -> Failure {
+    let qemu = process.last_words();
+    let guest = match console.tail(6) {
+        said if said.is_empty() => "nothing on its console".to_owned(),
+        said => format!("the end of its console: {said}"),
+    };
+    process.kill();
+    Failure { name: failure.name, detail: format!("{}; QEMU: {qemu}; guest: {guest}", failure.detail) }
+}
+
+fn spans(called: Instant, first: &Tap, firmware: &Tap, ready: Instant) -> Result<Span, Failure> {
+    let Some(first) = first.first(STAMP_PATIENCE) else {
+        let detail = "the agent said Hello without its first instruction's byte on the debug port";
+        return Err(Failure { name: FailureName::ClockVoid, detail: detail.into() });
+    };
+    let firmware = firmware.first(Duration::ZERO).zip(firmware.last());
+    let span = phases(called, firmware, first, ready);
+    span.check().map_err(|e| Failure { name: FailureName::ClockVoid, detail: e.to_string() })?;
+    Ok(span)
+}
+
+/// The phases of a start; a firmware that says nothing leaves one phase, `boot`, up to the first instruction.
+fn phases(called: Instant, firmware: Option<(Instant, Instant)>, first: Instant, ready: Instant) -> Span {
+    let marks = match firmware {
+        Some((begun, done)) => {
+            vec![("vmm", begun), ("firmware", done), ("kernel", first), ("agent", ready)]
+        }
+        None => vec![("boot", first), ("agent", ready)],
+    };
+    Span::from_marks("ready", called, &marks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(span: &Span) -> Vec<&str> {
+        span.children.iter().map(|child| child.name.as_str()).collect()
+    }
+
+    #[test]
+    fn phases_sum_with_and_without_a_firmware_that_speaks() {
+        let spoken = phases(Instant(1), Some((Instant(3), Instant(7))), Instant(20), Instant(31));
+        assert_eq!(names(&spoken), ["vmm", "firmware", "kernel", "agent"]);
+        let silent = phases(Instant(1), None, Instant(20), Instant(31));
+        assert_eq!(names(&silent), ["boot", "agent"]);
+        for span in [spoken, silent] {
+            assert_eq!((span.check(), span.ns()), (Ok(()), 30));
+        }
+    }
+
+    #[test]
+    fn a_firmware_that_speaks_after_the_kernel_is_void() {
+        let span = phases(Instant(1), Some((Instant(3), Instant(25))), Instant(20), Instant(31));
+        assert!(span.check().is_err());
+    }
+}

@@ -1,0 +1,200 @@
+//! What all instances of one environment share: QEMU, kernel, initramfs, base disk, and who executes them.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use tempfile::TempDir;
+
+use super::args::{Board, Channels, QemuPlan, arguments};
+use super::error::QemuError;
+use super::race::{self, Contest, Decision, Key};
+use super::version::{self, Binary};
+use crate::environment::{Accelerator, Prepared, RunContext};
+use crate::image::kernel::{Kernel, sha256_hex};
+use crate::image::{disk, guest, kernel, tsc};
+use crate::suite::{AcceleratorChoice, Machine, QemuSpec};
+
+/// The writable layer's size; a sparse file, so unused space costs nothing.
+const LAYER_BYTES: u64 = 4 << 30;
+
+/// The longest path of a Unix socket, less the longest name used for one.
+const MAX_FOLDER_BYTES: usize = 107 - "/firmware".len();
+
+/// Everything a start needs.
+pub(crate) struct Ready {
+    pub qemu: Binary,
+    /// Without disks and channels.
+    pub plan: QemuPlan,
+    pub base: PathBuf,
+    pub direct: bool,
+    pub decision: Option<Decision>,
+    /// Holds the initramfs.
+    pub folder: TempDir,
+}
+
+/// Makes a folder whose sockets have paths that are short enough.
+pub(crate) fn folder(prefix: &str, scratch: &Path) -> Result<TempDir, QemuError> {
+    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(scratch);
+    let made = made.map_err(QemuError::io("create a folder in", scratch))?;
+    if made.path().as_os_str().len() > MAX_FOLDER_BYTES {
+        let source = std::io::Error::other("its path is too long for a Unix socket; choose a shorter one");
+        return Err(QemuError::Io { doing: "use the folder", path: made.path().to_owned(), source });
+    }
+    Ok(made)
+}
+
+/// Finds or makes all of it.
+///
+/// # Errors
+/// What is missing or failed.
+pub(crate) fn prepare(spec: &QemuSpec, context: &RunContext) -> Result<(Ready, Prepared), QemuError> {
+    let qemu = version::find()?;
+    let kernel = kernel::resolve(&spec.kernel, &context.cache)?;
+    let folder = folder("image-", &context.scratch)?;
+    let initramfs = guest::initramfs(&kernel, spec.machine, &context.agent, Vec::new())?;
+    let initrd = folder.path().join("initramfs");
+    std::fs::write(&initrd, &initramfs).map_err(QemuError::io("write", &initrd))?;
+    let base = disk::base(&context.cache, LAYER_BYTES)?;
+    let mut plan = plan(spec, context, &kernel, initrd)?;
+
+    let words = emulation_words();
+    let contest = Contest {
+        qemu: &qemu,
+        plan: &plan,
+        emulation_words: &words,
+        run_id: &context.run_id,
+        scratch: folder.path(),
+        stop: &context.stop,
+    };
+    let decision = choose(spec.accelerator, &contest, booted_sha256(&kernel, &plan.kernel), &context.cache)?;
+    plan.board.accelerator = decision.as_ref().map_or(Accelerator::Tcg, |decision| decision.accelerator);
+    if plan.board.accelerator == Accelerator::Tcg {
+        plan.append.push_str(&words);
+    }
+    let direct = takes_direct(&context.scratch);
+    let prepared = describe(&qemu, &kernel, &plan, &sha256_hex(&initramfs), decision.as_ref(), direct, &base);
+    Ok((Ready { qemu, plan, base, direct, decision, folder }, prepared))
+}
+
+fn plan(
+    spec: &QemuSpec,
+    context: &RunContext,
+    kernel: &Kernel,
+    initrd: PathBuf,
+) -> Result<QemuPlan, QemuError> {
+    let board = Board {
+        machine: spec.machine,
+        options: guest::parts(spec.machine)?.machine_options,
+        accelerator: Accelerator::Tcg,
+        cpus: context.limits.cpus,
+        memory_bytes: context.limits.memory_bytes,
+    };
+    let mut words = guest::boot_line(spec.machine, None)?;
+    // microvm has no ACPI power-off: it resets, and `-no-reboot` makes that the end.
+    let off = if spec.machine == Machine::Microvm { "reboot" } else { "poweroff" };
+    words.extend(["console=ttyS0".into(), "isocost.layer=/dev/vda".into(), format!("isocost.off={off}")]);
+    let kernel = bootable(spec.machine, kernel)?;
+    let (disks, channels) = (Vec::new(), Channels::default());
+    Ok(QemuPlan { board, kernel, initrd: Some(initrd), append: words.join(" "), disks, channels })
+}
+
+/// microvm starts an uncompressed kernel by PVH soonest; the others boot what a distribution ships.
+fn bootable(machine: Machine, kernel: &Kernel) -> Result<PathBuf, QemuError> {
+    let vmlinux = kernel.vmlinux.as_ref().filter(|_| kernel.has_pvh);
+    let (first, second) = match machine {
+        Machine::Microvm => (vmlinux, kernel.bzimage.as_ref()),
+        Machine::Q35 | Machine::Pc => (kernel.bzimage.as_ref(), vmlinux),
+    };
+    first.or(second).cloned().ok_or_else(|| {
+        let source = std::io::Error::other("it is neither a bzImage nor a vmlinux with a PVH entry");
+        QemuError::Io { doing: "boot the kernel", path: PathBuf::from(&kernel.label), source }
+    })
+}
+
+fn booted_sha256<'a>(kernel: &'a Kernel, booted: &Path) -> &'a str {
+    match &kernel.vmlinux_sha256 {
+        Some(sha256) if kernel.vmlinux.as_deref() == Some(booted) => sha256,
+        _ => &kernel.sha256,
+    }
+}
+
+/// Emulation gives the guest the host's counter, and the guest need not find out its rate.
+fn emulation_words() -> String {
+    tsc::host_tsc_khz().map(|khz| format!(" tsc_early_khz={khz}")).unwrap_or_default()
+}
+
+fn choose(
+    choice: AcceleratorChoice,
+    contest: &Contest<'_>,
+    kernel_sha256: &str,
+    cache: &Path,
+) -> Result<Option<Decision>, QemuError> {
+    if choice == AcceleratorChoice::Tcg {
+        return Ok(None);
+    }
+    if choice == AcceleratorChoice::Kvm {
+        race::kvm_opens().map_err(QemuError::NoKvm)?;
+    }
+    let decision = race::decide(contest, &Key::of(contest, kernel_sha256), cache)?;
+    if choice == AcceleratorChoice::Kvm && decision.accelerator != Accelerator::Kvm {
+        return Err(QemuError::NoKvm(decision.explain()));
+    }
+    Ok(Some(decision))
+}
+
+/// Can files in this folder be opened past the page cache?
+fn takes_direct(folder: &Path) -> bool {
+    let Ok(file) = tempfile::NamedTempFile::new_in(folder) else { return false };
+    rustix::fs::open(file.path(), OFlags::RDWR | OFlags::DIRECT | OFlags::CLOEXEC, Mode::empty()).is_ok()
+}
+
+fn describe(
+    qemu: &Binary,
+    kernel: &Kernel,
+    plan: &QemuPlan,
+    initramfs_sha256: &str,
+    decision: Option<&Decision>,
+    direct: bool,
+    base: &Path,
+) -> Prepared {
+    let host = rustix::system::uname().release().to_string_lossy().into_owned();
+    let line = arguments(plan).iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    let explained = decision.map_or_else(|| "TCG was asked for".to_owned(), Decision::explain);
+    let cache = if direct { "none (O_DIRECT), flushes honoured" } else { "writeback, flushes honoured" };
+    let facts = [
+        ("qemu", qemu.banner.clone()),
+        ("qemu.path", qemu.path.display().to_string()),
+        ("qemu.arguments", line.join(" ")),
+        ("accelerator", if plan.board.accelerator == Accelerator::Kvm { "kvm" } else { "tcg" }.into()),
+        ("accelerator.why", explained),
+        ("kernel", kernel.label.clone()),
+        ("kernel.release", kernel.release.clone()),
+        ("kernel.source", kernel.source.clone()),
+        ("kernel.sha256", kernel.sha256.clone()),
+        ("kernel.booted", plan.kernel.display().to_string()),
+        ("kernel.booted.sha256", booted_sha256(kernel, &plan.kernel).to_owned()),
+        ("kernel.line", plan.append.clone()),
+        ("initramfs.sha256", initramfs_sha256.to_owned()),
+        ("disk.cache", cache.into()),
+        ("host.kernel", host.clone()),
+    ];
+    let mut warnings = kernel.warnings.clone();
+    if kernel.release != host {
+        warnings.push(format!("the guest's kernel is {}, the host's {host}: they are not the same", kernel.release));
+    }
+    if !direct {
+        warnings.push("the disk goes through the host's page cache: its file system has no O_DIRECT".into());
+    }
+    Prepared {
+        image_bytes: image_bytes(plan, base),
+        facts: facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        warnings,
+    }
+}
+
+/// Kernel, initramfs and what the base disk takes; `None` where one cannot be looked at.
+fn image_bytes(plan: &QemuPlan, base: &Path) -> Option<u64> {
+    let length = |path: &Path| std::fs::metadata(path).ok().map(|meta| meta.len());
+    let initrd = plan.initrd.as_deref().map_or(Some(0), length)?;
+    Some(length(&plan.kernel)? + initrd + disk::allocated_bytes(base).ok()?)
+}

@@ -1,0 +1,171 @@
+//! The answer of a race is kept for as long as everything it depends on is the same.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Contest, Decision, run};
+use crate::environment::qemu::error::QemuError;
+use crate::environment::qemu::version::Binary;
+use crate::image::kernel::sha256_hex;
+
+/// All that an answer depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Key {
+    /// SHA-256 of the guest's kernel, as booted.
+    pub kernel_sha256: String,
+    /// The emulator.
+    pub qemu: Binary,
+    /// Machine type, vCPUs and bytes of RAM.
+    pub board: (crate::suite::Machine, u32, u64),
+    /// `uname -r` of the host.
+    pub host_kernel: String,
+    /// The first `model name` of the host; empty where unreadable.
+    pub cpu_model: String,
+    /// Modules of the host whose name begins with `kvm`, sorted.
+    pub kvm_modules: Vec<String>,
+    /// Could `/dev/kvm` be opened by this user?
+    pub kvm_opens: bool,
+}
+
+impl Key {
+    /// Of this host, for a kernel and a board.
+    #[must_use]
+    pub fn of(contest: &Contest<'_>, kernel_sha256: &str) -> Self {
+        let board = &contest.plan.board;
+        Self {
+            kernel_sha256: kernel_sha256.to_owned(),
+            qemu: contest.qemu.clone(),
+            board: (board.machine, board.cpus, board.memory_bytes),
+            host_kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+            cpu_model: cpu_model(),
+            kvm_modules: kvm_modules(),
+            kvm_opens: super::kvm_opens().is_ok(),
+        }
+    }
+
+    fn file(&self, cache: &Path) -> PathBuf {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        folder(cache).join(format!("{}.json", &sha256_hex(&text)[..16]))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    key: Key,
+    decision: Decision,
+}
+
+/// The answer for `key` if there is one in `cache`, else the answer of a race, which is then kept.
+///
+/// # Errors
+/// As [`run`] has them, or where the cache cannot be written.
+pub fn decide(contest: &Contest<'_>, key: &Key, cache: &Path) -> Result<Decision, QemuError> {
+    if let Some(decision) = remembered(key, cache) {
+        return Ok(decision);
+    }
+    let decision = run(contest)?;
+    keep(key, &decision, cache)?;
+    Ok(decision)
+}
+
+/// The answer that is kept for `key`. A file that cannot be read counts as none.
+#[must_use]
+pub fn remembered(key: &Key, cache: &Path) -> Option<Decision> {
+    let kept: Kept = serde_json::from_slice(&std::fs::read(key.file(cache)).ok()?).ok()?;
+    (kept.key == *key).then_some(kept.decision)
+}
+
+/// Drops the answer for `key`, so that the next question is a race again.
+///
+/// # Errors
+/// Where the file is there and cannot be removed.
+pub fn forget(key: &Key, cache: &Path) -> Result<(), QemuError> {
+    let path = key.file(cache);
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(QemuError::io("remove", path)(e)),
+        _ => Ok(()),
+    }
+}
+
+fn keep(key: &Key, decision: &Decision, cache: &Path) -> Result<(), QemuError> {
+    let (folder, path) = (folder(cache), key.file(cache));
+    std::fs::create_dir_all(&folder).map_err(QemuError::io("create", &folder))?;
+    let kept = Kept { key: key.clone(), decision: decision.clone() };
+    let text = serde_json::to_vec_pretty(&kept).map_err(|e| QemuError::io("write", &path)(e.into()))?;
+    // Whole or not at all: two runs may decide at once.
+    let file = tempfile::NamedTempFile::new_in(&folder).map_err(QemuError::io("create a file in", &folder))?;
+    std::fs::write(file.path(), text).map_err(QemuError::io("write", &path))?;
+    file.persist(&path).map_err(|e| QemuError::io("create", &path)(e.error))?;
+    Ok(())
+}
+
+fn folder(cache: &Path) -> PathBuf {
+    cache.join("accelerator")
+}
+
+fn cpu_model() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with("model name"));
+    line.and_then(|line| line.split_once(':')).map(|(_, model)| model.trim().to_owned()).unwrap_or_default()
+}
+
+fn kvm_modules() -> Vec<String> {
+    let entries = std::fs::read_dir("/sys/module").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("kvm")).collect();
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::environment::qemu::race::{Lane, judge};
+    use crate::environment::qemu::version::OLDEST;
+    use crate::suite::Machine;
+
+    fn key() -> Key {
+        Key {
+            kernel_sha256: "ab".into(),
+            qemu: Binary { path: "/q".into(), version: OLDEST, banner: "QEMU".into(), stamp: (1, 2) },
+            board: (Machine::Microvm, 2, 1 << 28),
+            host_kernel: "6.1".into(),
+            cpu_model: "x".into(),
+            kvm_modules: vec!["kvm".into()],
+            kvm_opens: true,
+        }
+    }
+
+    #[test]
+    fn an_answer_is_kept_until_something_it_depends_on_changes() {
+        let cache = tempfile::tempdir().unwrap();
+        let decision =
+            judge(Lane::Failed { reason: "x".into() }, Lane::Arrived { seconds: 1.5 }).unwrap();
+        keep(&key(), &decision, cache.path()).unwrap();
+        assert_eq!(remembered(&key(), cache.path()), Some(decision));
+        let changed: [fn(&mut Key); 4] = [
+            |key| key.kernel_sha256 = "cd".into(),
+            |key| key.qemu.stamp.1 = 3,
+            |key| key.kvm_modules.clear(),
+            |key| key.kvm_opens = false,
+        ];
+        for change in changed {
+            let mut other = key();
+            change(&mut other);
+            assert_eq!(remembered(&other, cache.path()), None);
+        }
+        forget(&key(), cache.path()).unwrap();
+        forget(&key(), cache.path()).unwrap();
+        assert_eq!(remembered(&key(), cache.path()), None);
+    }
+
+    #[test]
+    fn a_damaged_answer_counts_as_none() {
+        let cache = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder(cache.path())).unwrap();
+        std::fs::write(key().file(cache.path()), "{").unwrap();
+        assert_eq!(remembered(&key(), cache.path()), None);
+    }
+}
