@@ -8,8 +8,8 @@ use super::error::QemuError;
 use super::process::{Launch, QemuProcess, nanos};
 use super::qmp::Monitor;
 use super::tap::{Tap, listen};
-use crate::environment::agent::{AgentConnection, AgentListener, StopSignal, Watch};
 use crate::environment::Accelerator;
+use crate::environment::agent::{AgentConnection, AgentListener, StopSignal, Watch};
 use crate::measure::clock::Instant;
 use crate::measure::sample::{Failure, FailureName};
 use crate::measure::span::Span;
@@ -58,8 +58,11 @@ pub(crate) fn start(start: &Start<'_>) -> Result<Started, Failure> {
         console: Some(Console::Socket(at("console"))),
     };
     let fails = |error: QemuError| error.failure();
-    let agent = AgentListener::bind(&at("agent")).map_err(QemuError::io("make the socket", at("agent"))).map_err(fails)?;
-    let [first, firmware, monitor, console] = ["first", "firmware", "monitor", "console"].map(|name| listen(&at(name)));
+    let agent = AgentListener::bind(&at("agent"))
+        .map_err(QemuError::io("make the socket", at("agent")))
+        .map_err(fails)?;
+    let [first, firmware, monitor, console] =
+        ["first", "firmware", "monitor", "console"].map(|name| listen(&at(name)));
     let (first, firmware) = (first.map_err(fails)?, firmware.map_err(fails)?);
     let (monitor, console) = (monitor.map_err(fails)?, console.map_err(fails)?);
     let launch = Launch {

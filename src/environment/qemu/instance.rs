@@ -71,7 +71,8 @@ impl Instance for QemuInstance {
 
     fn added_bytes(&mut self) -> Result<u64, EnvironmentError> {
         let name = FailureName::Unreadable;
-        allocated_bytes(&self.layer.host_path).map_err(|e| EnvironmentError::new(&self.id, name, e.to_string()))
+        allocated_bytes(&self.layer.host_path)
+            .map_err(|e| EnvironmentError::new(&self.id, name, e.to_string()))
     }
 
     fn stop(mut self: Box<Self>) -> Result<Span, EnvironmentError> {
@@ -82,7 +83,11 @@ impl Instance for QemuInstance {
         let id = self.id.clone();
         let QemuInstance { folder, .. } = *self;
         folder.close().map_err(|e| {
-            EnvironmentError::new(&id, FailureName::NotRemoved, format!("cannot remove {}: {e}", path.display()))
+            EnvironmentError::new(
+                &id,
+                FailureName::NotRemoved,
+                format!("cannot remove {}: {e}", path.display()),
+            )
         })?;
         Ok(Span::from_marks("end", asked, &[("stop", ended), ("remove", Instant::now())]))
     }

@@ -6,7 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::environment::{Accelerator, Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RunContext};
+use crate::environment::{
+    Accelerator, Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RunContext,
+};
 use crate::image::disk;
 use crate::suite::{DiskFormat, QemuSpec};
 
@@ -55,8 +57,12 @@ impl QemuEnvironment {
         let folder = prepare::folder("vm-", &self.context.scratch).map_err(|e| self.failed(e))?;
         let layer = make_layer(self.spec.disk, &ready.base, folder.path()).map_err(|e| self.failed(e))?;
         let mut plan = ready.plan.clone();
-        plan.disks =
-            vec![Disk { path: layer.clone(), format: self.spec.disk, direct: ready.direct, read_only: false }];
+        plan.disks = vec![Disk {
+            path: layer.clone(),
+            format: self.spec.disk,
+            direct: ready.direct,
+            read_only: false,
+        }];
         let started = boot::start(&boot::Start {
             program: &ready.qemu.path,
             plan: &plan,

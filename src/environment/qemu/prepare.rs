@@ -180,7 +180,10 @@ fn describe(
     ];
     let mut warnings = kernel.warnings.clone();
     if kernel.release != host {
-        warnings.push(format!("the guest's kernel is {}, the host's {host}: they are not the same", kernel.release));
+        warnings.push(format!(
+            "the guest's kernel is {}, the host's {host}: they are not the same",
+            kernel.release
+        ));
     }
     if !direct {
         warnings.push("the disk goes through the host's page cache: its file system has no O_DIRECT".into());

@@ -80,7 +80,9 @@ impl Decision {
     pub fn explain(&self) -> String {
         let winner = if self.accelerator == Accelerator::Kvm { "KVM" } else { "emulation (TCG)" };
         let Self { kvm, tcg, decided_at, .. } = self;
-        format!("{winner} is used, decided {decided_at:.0}: with the kernel to be measured, KVM {kvm}; emulation {tcg}")
+        format!(
+            "{winner} is used, decided {decided_at:.0}: with the kernel to be measured, KVM {kvm}; emulation {tcg}"
+        )
     }
 }
 
@@ -96,7 +98,12 @@ pub fn judge(kvm: Lane, tcg: Lane) -> Result<Decision, QemuError> {
         (Lane::Failed { .. }, Lane::Failed { .. }) => {
             return Err(QemuError::Ended { during: "racing to user space", detail: both(&kvm, &tcg) });
         }
-        _ => return Err(QemuError::Late { what: format!("the race to user space ({})", both(&kvm, &tcg)), after: DEADLINE }),
+        _ => {
+            return Err(QemuError::Late {
+                what: format!("the race to user space ({})", both(&kvm, &tcg)),
+                after: DEADLINE,
+            });
+        }
     };
     Ok(Decision { accelerator, kvm, tcg, decided_at: jiff::Timestamp::now() })
 }
@@ -167,9 +174,9 @@ pub fn kvm_opens() -> Result<(), String> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(format!(
             "{KVM_DEVICE} is not there; switch virtualisation on in the firmware, then: sudo modprobe kvm_intel || sudo modprobe kvm_amd"
         )),
-        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
-            Err(format!("{KVM_DEVICE} may not be opened; type: sudo usermod -aG kvm \"$USER\", and log in again"))
-        }
+        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => Err(format!(
+            "{KVM_DEVICE} may not be opened; type: sudo usermod -aG kvm \"$USER\", and log in again"
+        )),
         Err(e) => Err(format!("{KVM_DEVICE}: {e}")),
     }
 }
@@ -223,7 +230,8 @@ impl Runner {
         }
         if self.listener.as_ref().is_some_and(|listener| ready(listener)) {
             let accepted = self.listener.take().map(|listener| listener.accept()).transpose();
-            self.stream = accepted.map_err(QemuError::io("accept on", "the debug port"))?.map(|(stream, _)| stream);
+            self.stream =
+                accepted.map_err(QemuError::io("accept on", "the debug port"))?.map(|(stream, _)| stream);
         }
         let seconds = self.seconds();
         if let Some(stream) = self.stream.as_ref().filter(|stream| ready(stream)) {

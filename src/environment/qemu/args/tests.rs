@@ -2,7 +2,13 @@ use super::*;
 
 fn plan(machine: Machine, accelerator: Accelerator, format: DiskFormat) -> QemuPlan {
     QemuPlan {
-        board: Board { machine, options: vec!["a=on".into(), "b=off".into()], accelerator, cpus: 2, memory_bytes: 256 << 20 },
+        board: Board {
+            machine,
+            options: vec!["a=on".into(), "b=off".into()],
+            accelerator,
+            cpus: 2,
+            memory_bytes: 256 << 20,
+        },
         kernel: "/k/vmlinux".into(),
         initrd: Some("/k/initramfs".into()),
         append: "quiet panic=-1".into(),

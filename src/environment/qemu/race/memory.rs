@@ -94,7 +94,8 @@ fn keep(key: &Key, decision: &Decision, cache: &Path) -> Result<(), QemuError> {
     let kept = Kept { key: key.clone(), decision: decision.clone() };
     let text = serde_json::to_vec_pretty(&kept).map_err(|e| QemuError::io("write", &path)(e.into()))?;
     // Whole or not at all: two runs may decide at once.
-    let file = tempfile::NamedTempFile::new_in(&folder).map_err(QemuError::io("create a file in", &folder))?;
+    let file =
+        tempfile::NamedTempFile::new_in(&folder).map_err(QemuError::io("create a file in", &folder))?;
     std::fs::write(file.path(), text).map_err(QemuError::io("write", &path))?;
     file.persist(&path).map_err(|e| QemuError::io("create", &path)(e.error))?;
     Ok(())
@@ -141,8 +142,7 @@ mod tests {
     #[test]
     fn an_answer_is_kept_until_something_it_depends_on_changes() {
         let cache = tempfile::tempdir().unwrap();
-        let decision =
-            judge(Lane::Failed { reason: "x".into() }, Lane::Arrived { seconds: 1.5 }).unwrap();
+        let decision = judge(Lane::Failed { reason: "x".into() }, Lane::Arrived { seconds: 1.5 }).unwrap();
         keep(&key(), &decision, cache.path()).unwrap();
         assert_eq!(remembered(&key(), cache.path()), Some(decision));
         let changed: [fn(&mut Key); 4] = [
