@@ -228,7 +228,7 @@ impl Runner {
         if self.lane.is_some() {
             return Ok(());
         }
-        if self.listener.as_ref().is_some_and(|listener| ready(listener)) {
+        if self.listener.as_ref().is_some_and(ready) {
             let accepted = self.listener.take().map(|listener| listener.accept()).transpose();
             self.stream =
                 accepted.map_err(QemuError::io("accept on", "the debug port"))?.map(|(stream, _)| stream);

@@ -93,11 +93,12 @@ impl Tap {
     #[must_use]
     pub fn connection(listener: UnixListener, ended: OwnedFd) -> Self {
         Self::spawn(move |shared| {
-            if readable_before(listener.as_fd(), ended.as_fd()) {
-                if let Ok((stream, _)) = listener.accept() {
-                    drop(listener);
-                    shared.read_all(stream);
-                }
+            if !readable_before(listener.as_fd(), ended.as_fd()) {
+                return;
+            }
+            if let Ok((stream, _)) = listener.accept() {
+                drop(listener);
+                shared.read_all(stream);
             }
         })
     }

@@ -1,0 +1,134 @@
+//! Guests that never become ready, through the whole environment: a failure by name, in time, and nothing left.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use isocost::environment::agent::StopSignal;
+use isocost::environment::qemu::{QemuEnvironment, version};
+use isocost::environment::{Accelerator, Environment, EnvironmentError, Limits, RunContext};
+use isocost::measure::sample::FailureName;
+use isocost::suite::{AcceleratorChoice, DiskFormat, KernelChoice, Machine, QemuSpec};
+
+#[path = "support/tiny_init.rs"]
+mod tiny_init;
+
+/// An environment whose guests run `init` instead of the agent; `None`, with a named skip, where it cannot be prepared
+/// (in CI that is a failure).
+fn environment(
+    run_id: &str,
+    init: &[u8],
+    deadline: Duration,
+    scratch: &Path,
+) -> Option<(QemuEnvironment, StopSignal)> {
+    let stop = StopSignal::new().unwrap();
+    let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    let context = RunContext {
+        run_id: run_id.into(),
+        agent: Arc::from(tiny_init::program(init)),
+        agent_sha256: String::new(),
+        scratch: scratch.to_owned(),
+        cache,
+        limits: Limits { cpus: 1, memory_bytes: 256 << 20 },
+        start_deadline: deadline,
+        stop: stop.clone(),
+    };
+    let spec = QemuSpec {
+        machine: Machine::Microvm,
+        accelerator: AcceleratorChoice::Tcg,
+        kernel: KernelChoice::Debian(None),
+        disk: DiskFormat::Qcow2,
+    };
+    let mut made = QemuEnvironment::new("vm", &spec, context);
+    let prepared =
+        version::find().map_err(|e| e.to_string()).and_then(|_| made.prepare().map_err(|e| e.to_string()));
+    match prepared {
+        Ok(prepared) => {
+            assert_eq!(made.accelerator(), Accelerator::Tcg);
+            assert!(prepared.image_bytes.is_some_and(|bytes| bytes > 1 << 20), "{prepared:?}");
+            Some((made, stop))
+        }
+        Err(why) => {
+            assert!(std::env::var_os("CI").is_none(), "CI is set, and {why}");
+            eprintln!("SKIPPED qemu_failures: {why}");
+            None
+        }
+    }
+}
+
+fn failure(made: &mut QemuEnvironment) -> EnvironmentError {
+    match made.boot() {
+        Err(error) => error,
+        Ok(_) => panic!("a guest without an agent was ready"),
+    }
+}
+
+/// Pids of the processes that carry the run's id in their environment.
+fn processes_of(run_id: &str) -> Vec<i32> {
+    let label = format!("ISOCOST_RUN={run_id}");
+    let carries = |path: &Path| {
+        let bytes = std::fs::read(path.join("environ")).unwrap_or_default();
+        bytes.split(|b| *b == 0).any(|word| word == label.as_bytes())
+    };
+    let entries = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    entries.filter(|path| carries(path)).filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect()
+}
+
+fn nothing_is_left(mut made: QemuEnvironment, run_id: &str, scratch: &Path) {
+    made.dispose().unwrap();
+    assert_eq!(processes_of(run_id), Vec::<i32>::new());
+    assert_eq!(std::fs::read_dir(scratch).unwrap().count(), 0, "files are left in {}", scratch.display());
+}
+
+#[test]
+fn a_guest_without_hello_fails_at_its_deadline() {
+    let (scratch, run_id) = (tempfile::tempdir().unwrap(), "test-never-ready");
+    let deadline = Duration::from_secs(4);
+    let made = environment(run_id, tiny_init::FLOOD, deadline, scratch.path());
+    let Some((mut made, _stop)) = made else { return };
+    let began = Instant::now();
+    let error = failure(&mut made);
+    assert_eq!(error.failure.name, FailureName::NeverReady, "{error}");
+    assert!(began.elapsed() >= deadline && began.elapsed() < deadline * 3, "{:?}", began.elapsed());
+    assert!(error.to_string().contains("the end of its console: "), "{error}");
+    nothing_is_left(made, run_id, scratch.path());
+}
+
+#[test]
+fn a_qemu_that_is_killed_in_mid_boot_is_seen_at_once() {
+    let (scratch, run_id) = (tempfile::tempdir().unwrap(), "test-killed");
+    let made = environment(run_id, tiny_init::FIRST_BYTE, Duration::from_secs(60), scratch.path());
+    let Some((mut made, _stop)) = made else { return };
+    let killer = std::thread::spawn(move || {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let [pid, ..] = processes_of(run_id)[..] {
+                let pid = rustix::process::Pid::from_raw(pid).unwrap();
+                return rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+            }
+            assert!(Instant::now() < until, "no QEMU appeared");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let began = Instant::now();
+    let error = failure(&mut made);
+    killer.join().unwrap();
+    assert_eq!(error.failure.name, FailureName::ExitedEarly, "{error}");
+    assert!(error.to_string().contains("signal: 9"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    nothing_is_left(made, run_id, scratch.path());
+}
+
+#[test]
+fn a_raised_stop_ends_the_wait() {
+    let (scratch, run_id) = (tempfile::tempdir().unwrap(), "test-stopped");
+    let made = environment(run_id, tiny_init::FIRST_BYTE, Duration::from_secs(60), scratch.path());
+    let Some((mut made, stop)) = made else { return };
+    stop.raise();
+    let error = failure(&mut made);
+    assert_eq!(error.failure.name, FailureName::Interrupted, "{error}");
+    nothing_is_left(made, run_id, scratch.path());
+}
