@@ -9,5 +9,6 @@ pub mod environment;
 pub mod image;
 pub mod measure;
 pub mod plan;
+pub mod run;
 pub mod suite;
 pub mod sys;

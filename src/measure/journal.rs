@@ -9,6 +9,15 @@ use super::sample::Sample;
 use super::span::Span;
 use crate::environment::Accelerator;
 
+mod folder;
+mod parse;
+mod read;
+mod write;
+
+pub use folder::{JOURNAL_FILE, RUN_FILE, write_run};
+pub use read::{JournalError, Run, read};
+pub use write::{WriteError, Writer};
+
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]

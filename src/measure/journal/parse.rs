@@ -1,0 +1,63 @@
+//! One line of a journal, fast for what nearly all lines are: samples.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::Record;
+use crate::environment::Accelerator;
+use crate::measure::sample::{Failure, Outcome, Sample};
+
+/// How the writer begins a sample's line. Another order of keys is read as well, only slower.
+const SAMPLE: &[u8] = br#"{"record":"sample","#;
+
+/// A sample as it stands in a line: nothing tagged or flattened, which serde would have to buffer.
+#[derive(Deserialize)]
+struct Line<'a> {
+    block: u32,
+    position: u32,
+    #[serde(borrow)]
+    environment: Cow<'a, str>,
+    accelerator: Accelerator,
+    #[serde(borrow)]
+    workload: Cow<'a, str>,
+    #[serde(borrow)]
+    metric: Cow<'a, str>,
+    value: Option<f64>,
+    failed: Option<Failure>,
+    started_at: jiff::Timestamp,
+    #[serde(default)]
+    warm_up: bool,
+    #[serde(default)]
+    latencies_ns: Vec<u32>,
+}
+
+/// Reads one line, without its end.
+pub(super) fn line(text: &[u8]) -> Result<Record, String> {
+    if !text.starts_with(SAMPLE) {
+        return serde_json::from_slice(text).map_err(|e| e.to_string());
+    }
+    let line: Line<'_> = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+    sample(line).map(Record::Sample)
+}
+
+fn sample(line: Line<'_>) -> Result<Sample, String> {
+    let outcome = match (line.value, line.failed) {
+        (Some(value), None) => Outcome::Value(value),
+        (None, Some(failure)) => Outcome::Failed(failure),
+        (None, None) => return Err("a sample with neither value nor failure".to_owned()),
+        (Some(_), Some(_)) => return Err("a sample with a value and a failure".to_owned()),
+    };
+    Ok(Sample {
+        block: line.block,
+        position: line.position,
+        environment: line.environment.into_owned(),
+        accelerator: line.accelerator,
+        workload: line.workload.into_owned(),
+        metric: line.metric.into_owned(),
+        outcome,
+        started_at: line.started_at,
+        warm_up: line.warm_up,
+        latencies_ns: line.latencies_ns,
+    })
+}

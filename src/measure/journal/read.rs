@@ -1,0 +1,219 @@
+//! The reading end: a run folder, whole or as far as it came.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::folder::{JOURNAL_FILE, RUN_FILE};
+use super::{Record, StartRecord, Timeline, parse};
+use crate::measure::record::{RunRecord, SCHEMA};
+use crate::measure::sample::Sample;
+
+/// All of a run that is on disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// `run.json`.
+    pub record: RunRecord,
+    /// In the order they were taken.
+    pub samples: Vec<Sample>,
+    /// The spans of each start.
+    pub starts: Vec<StartRecord>,
+    /// Memory over time.
+    pub timelines: Vec<Timeline>,
+    /// The run ended by itself, by its budget or by a signal it saw; not by `kill -9`.
+    pub complete: bool,
+    /// The last line was cut short and is left out.
+    pub dropped_tail: bool,
+}
+
+/// Why a run folder cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A file that is not there or cannot be opened.
+    #[error("cannot read {}: {source}; is it a run's folder?", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// Written by a later version.
+    #[error("{} has schema {found}, this version reads up to {SCHEMA}; use the version of isocost that wrote it", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+    },
+    /// `run.json` is not what it should be.
+    #[error("{} is damaged: {detail}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Where and how.
+        detail: String,
+    },
+    /// A line of the journal is not what it should be.
+    #[error("{} is damaged in line {line}: {detail}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// How.
+        detail: String,
+    },
+}
+
+/// Reads the run in `dir`.
+///
+/// # Errors
+/// The file, the line and what is wrong with it. A last line that was cut short is no error.
+pub fn read(dir: &Path) -> Result<Run, JournalError> {
+    let record = read_record(&dir.join(RUN_FILE))?;
+    let path = dir.join(JOURNAL_FILE);
+    let text = std::fs::read(&path).map_err(|source| JournalError::Io { path: path.clone(), source })?;
+    let parsed = parse_all(&text).map_err(|(line, detail)| damaged(&path, line, detail))?;
+    check_header(&parsed, &record, &path)?;
+    Ok(Run {
+        record,
+        samples: parsed.samples,
+        starts: parsed.starts,
+        timelines: parsed.timelines,
+        complete: parsed.end.is_some(),
+        dropped_tail: !text.is_empty() && !text.ends_with(b"\n"),
+    })
+}
+
+fn damaged(path: &Path, line: usize, detail: String) -> JournalError {
+    JournalError::Line { path: path.to_owned(), line, detail }
+}
+
+#[derive(Deserialize)]
+struct SchemaOnly {
+    schema: u32,
+}
+
+/// The schema is looked at first: of a newer file nothing else can be relied on.
+fn read_record(path: &Path) -> Result<RunRecord, JournalError> {
+    let damaged =
+        |e: serde_json::Error| JournalError::Record { path: path.to_owned(), detail: e.to_string() };
+    let text = std::fs::read(path).map_err(|source| JournalError::Io { path: path.to_owned(), source })?;
+    let SchemaOnly { schema } = serde_json::from_slice(&text).map_err(damaged)?;
+    if schema > SCHEMA {
+        return Err(JournalError::Newer { path: path.to_owned(), found: schema });
+    }
+    serde_json::from_slice(&text).map_err(damaged)
+}
+
+fn check_header(parsed: &Parsed, record: &RunRecord, path: &Path) -> Result<(), JournalError> {
+    let refuse = |detail: String| Err(damaged(path, 1, detail));
+    match &parsed.header {
+        None => refuse("it does not begin with a header".to_owned()),
+        Some((_, schema, _)) if *schema > SCHEMA => {
+            Err(JournalError::Newer { path: path.to_owned(), found: *schema })
+        }
+        Some((line, ..)) if *line != 1 => refuse("it does not begin with a header".to_owned()),
+        Some((_, _, id)) if *id != record.run_id => {
+            refuse(format!("it is of run {id}, and {RUN_FILE} of run {}", record.run_id))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// What a stretch of lines held; line numbers count from 1 inside it.
+#[derive(Default)]
+struct Parsed {
+    lines: usize,
+    header: Option<(usize, u32, String)>,
+    samples: Vec<Sample>,
+    starts: Vec<StartRecord>,
+    timelines: Vec<Timeline>,
+    end: Option<usize>,
+}
+
+impl Parsed {
+    fn take(&mut self, record: Record) -> Result<(), String> {
+        if self.end.is_some() {
+            return Err("a record after the run's end".to_owned());
+        }
+        match record {
+            Record::Header { schema, run_id } if self.header.is_none() => {
+                self.header = Some((self.lines, schema, run_id));
+            }
+            Record::Header { .. } => return Err("a second header".to_owned()),
+            Record::Sample(sample) => self.samples.push(sample),
+            Record::Start(start) => self.starts.push(start),
+            Record::Timeline(timeline) => self.timelines.push(timeline),
+            Record::End => self.end = Some(self.lines),
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, mut next: Self) -> Result<(), (usize, String)> {
+        if self.end.is_some() && next.lines > 0 {
+            return Err((self.lines + 1, "a record after the run's end".to_owned()));
+        }
+        if let Some((line, schema, id)) = next.header {
+            if self.header.is_some() {
+                return Err((self.lines + line, "a second header".to_owned()));
+            }
+            self.header = Some((self.lines + line, schema, id));
+        }
+        self.end = next.end.map(|line| self.lines + line);
+        self.lines += next.lines;
+        self.samples.append(&mut next.samples);
+        self.starts.append(&mut next.starts);
+        self.timelines.append(&mut next.timelines);
+        Ok(())
+    }
+}
+
+/// Below this many bytes another thread costs more than it saves.
+const STRETCH_BYTES: usize = 1 << 20;
+
+fn parse_all(text: &[u8]) -> Result<Parsed, (usize, String)> {
+    let whole = text.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8);
+    let stretches = split(&text[..whole], threads.min(whole / STRETCH_BYTES + 1));
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let running: Vec<_> = stretches.iter().map(|s| scope.spawn(|| parse_stretch(s))).collect();
+        running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+    });
+    let mut all = Parsed::default();
+    for result in results {
+        let next = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let next = next.map_err(|(line, detail)| (all.lines + line, detail))?;
+        all.join(next)?;
+    }
+    Ok(all)
+}
+
+/// At most `parts` stretches of whole lines.
+fn split(mut text: &[u8], parts: usize) -> Vec<&[u8]> {
+    let mut stretches = Vec::with_capacity(parts);
+    for left in (1..=parts).rev() {
+        let from = text.len() / left;
+        let end = text[from..].iter().position(|&b| b == b'\n').map_or(text.len(), |at| from + at + 1);
+        let (stretch, rest) = text.split_at(if left == 1 { text.len() } else { end });
+        stretches.push(stretch);
+        text = rest;
+    }
+    stretches
+}
+
+fn parse_stretch(text: &[u8]) -> Result<Parsed, (usize, String)> {
+    let mut parsed = Parsed::default();
+    let Some(text) = text.strip_suffix(b"\n") else { return Ok(parsed) };
+    for line in text.split(|&b| b == b'\n') {
+        parsed.lines += 1;
+        let taken = parse::line(line).and_then(|record| parsed.take(record));
+        taken.map_err(|detail| (parsed.lines, detail))?;
+    }
+    Ok(parsed)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,180 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::environment::Accelerator;
+use crate::measure::journal::{WriteError, Writer, write_run};
+use crate::measure::record::{Ending, Host};
+use crate::measure::sample::{Failure, FailureName, Outcome};
+use crate::plan::Plan;
+
+pub(crate) fn record(run_id: &str) -> RunRecord {
+    let suite = crate::suite::Suite {
+        name: "t".into(),
+        description: String::new(),
+        limits: crate::environment::Limits { cpus: 1, memory_bytes: 1 << 28 },
+        blocks: crate::suite::Blocks { count: 1, warm_up: 0, cold: 0 },
+        deadlines: crate::suite::Deadlines {
+            start: std::time::Duration::from_secs(1),
+            work: std::time::Duration::from_secs(1),
+            stop: std::time::Duration::from_secs(1),
+        },
+        environments: Vec::new(),
+        workloads: Vec::new(),
+    };
+    RunRecord {
+        schema: SCHEMA,
+        run_id: run_id.into(),
+        isocost_version: "0".into(),
+        agent_sha256: String::new(),
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        ended_at: None,
+        ending: Ending::Unfinished,
+        host: Host::default(),
+        plan: Plan { suite, seed: 1, blocks: Vec::new() },
+        environments: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+fn sample(position: u32, outcome: Outcome) -> Sample {
+    Sample {
+        block: 0,
+        position,
+        environment: "native \"x\"".into(),
+        accelerator: Accelerator::None,
+        workload: "start".into(),
+        metric: "startup.ready".into(),
+        outcome,
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        warm_up: position == 1,
+        latencies_ns: vec![position; 3],
+    }
+}
+
+fn journal_of(lines: &[Record]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), &record("r1")).unwrap();
+    let mut writer = Writer::create(dir.path(), "r1").unwrap();
+    writer.append(lines).unwrap();
+    dir
+}
+
+fn add(dir: &Path, bytes: &[u8]) {
+    use std::io::Write as _;
+    let path = dir.join(JOURNAL_FILE);
+    std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
+}
+
+#[test]
+fn what_was_written_is_read() {
+    let failure = Failure { name: FailureName::NeverReady, detail: "ü\n".into() };
+    let lines = [
+        Record::Sample(sample(0, Outcome::Value(1.5))),
+        Record::Sample(sample(1, Outcome::Failed(failure))),
+        Record::End,
+    ];
+    let dir = journal_of(&lines);
+    let run = read(dir.path()).unwrap();
+    assert_eq!(run.record, record("r1"));
+    let samples: Vec<_> = run.samples.into_iter().map(Record::Sample).collect();
+    assert_eq!(samples, lines[..2]);
+    assert!(run.complete && !run.dropped_tail);
+}
+
+#[test]
+fn a_cut_last_line_is_dropped_and_said() {
+    let dir = journal_of(&[Record::Sample(sample(0, Outcome::Value(1.0)))]);
+    add(dir.path(), b"{\"record\":\"sam");
+    let run = read(dir.path()).unwrap();
+    assert_eq!(run.samples.len(), 1);
+    assert!(run.dropped_tail && !run.complete);
+}
+
+#[test]
+fn any_other_damage_is_an_error_with_its_line() {
+    for bad in ["{}\n", "\n", "\u{0}\n", "{\"record\":\"sample\",\"block\":0}\n", "{\"record\":\"what\"}\n"] {
+        let dir = journal_of(&[Record::Sample(sample(0, Outcome::Value(1.0)))]);
+        add(dir.path(), bad.as_bytes());
+        add(dir.path(), b"{\"record\":\"end\"}\n");
+        assert!(matches!(read(dir.path()), Err(JournalError::Line { line: 3, .. })), "{bad:?}");
+    }
+}
+
+#[test]
+fn nothing_follows_the_end_and_the_header_is_first() {
+    let dir = journal_of(&[Record::End]);
+    add(dir.path(), b"{\"record\":\"end\"}\n");
+    assert!(matches!(read(dir.path()), Err(JournalError::Line { line: 3, .. })));
+    std::fs::write(dir.path().join(JOURNAL_FILE), "{\"record\":\"end\"}\n").unwrap();
+    assert!(matches!(read(dir.path()), Err(JournalError::Line { line: 1, .. })));
+}
+
+#[test]
+fn a_journal_of_another_run_is_refused() {
+    let dir = journal_of(&[]);
+    write_run(dir.path(), &record("r2")).unwrap();
+    assert!(read(dir.path()).unwrap_err().to_string().contains("of run r1"));
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let dir = journal_of(&[]);
+    std::fs::write(dir.path().join(RUN_FILE), format!("{{\"schema\":{}}}", SCHEMA + 1)).unwrap();
+    assert!(matches!(read(dir.path()), Err(JournalError::Newer { found, .. }) if found == SCHEMA + 1));
+}
+
+#[test]
+fn a_folder_that_cannot_hold_a_run_is_named() {
+    let dir = journal_of(&[]);
+    assert!(matches!(Writer::create(dir.path(), "r2"), Err(WriteError::Taken { .. })));
+    let file = dir.path().join(JOURNAL_FILE);
+    assert!(matches!(Writer::create(&file, "r2"), Err(WriteError::NotAFolder { .. })));
+    let below = Writer::create(&file.join("x"), "r2").unwrap_err();
+    assert!(below.to_string().contains("journal.jsonl"), "{below}");
+}
+
+#[test]
+fn several_stretches_are_one_journal() {
+    let lines: Vec<_> = (0..2000).map(|i| Record::Sample(sample(i, Outcome::Value(f64::from(i))))).collect();
+    let dir = journal_of(&lines);
+    let text = std::fs::read(dir.path().join(JOURNAL_FILE)).unwrap();
+    for parts in [1, 2, 3, 7] {
+        let stretches = split(&text, parts);
+        assert_eq!(stretches.concat(), text);
+        let mut all = Parsed::default();
+        for stretch in stretches {
+            all.join(parse_stretch(stretch).unwrap_or_default()).unwrap();
+        }
+        assert_eq!(all.lines, 2001);
+        assert!(all.samples.iter().enumerate().all(|(i, s)| s.position as usize == i));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_journal_cut_anywhere_reads_up_to_there(cut in 0usize..600) {
+        let dir = journal_of(&[
+            Record::Sample(sample(0, Outcome::Value(1.0))),
+            Record::Sample(sample(1, Outcome::Value(2.0))),
+            Record::End,
+        ]);
+        let path = dir.path().join(JOURNAL_FILE);
+        let text = std::fs::read(&path).unwrap();
+        let text = &text[..cut.min(text.len())];
+        std::fs::write(&path, text).unwrap();
+        let lines = text.iter().filter(|&&b| b == b'\n').count();
+        match read(dir.path()) {
+            Ok(run) => prop_assert_eq!(run.samples.len(), lines.saturating_sub(1).min(2)),
+            Err(_) => prop_assert_eq!(lines, 0),
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let dir = journal_of(&[]);
+        add(dir.path(), &bytes);
+        let _ = read(dir.path());
+    }
+}

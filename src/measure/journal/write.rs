@@ -1,0 +1,131 @@
+//! The writing end: one write(2) and one fdatasync for what became known together.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::Record;
+use super::folder::{JOURNAL_FILE, sync_folder};
+use crate::measure::record::SCHEMA;
+
+/// Why a run folder cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The folder's name is taken by something else.
+    #[error("{} is not a folder; give another place with -o DIR", path.display())]
+    NotAFolder {
+        /// The place.
+        path: PathBuf,
+    },
+    /// There is a run in it already.
+    #[error("{} holds a run already; give another place with -o DIR, or remove it", path.display())]
+    Taken {
+        /// The place.
+        path: PathBuf,
+    },
+    /// The disk is full.
+    #[error("no space left for {}: {samples} samples before it are kept; make space or give another place with -o DIR", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// Samples that are on disk.
+        samples: u64,
+    },
+    /// Anything else.
+    #[error("cannot write {}: {source}; give another place with -o DIR", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+}
+
+impl WriteError {
+    pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::after(path, source, 0)
+    }
+
+    fn after(path: &Path, source: std::io::Error, samples: u64) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full { path, samples },
+            ErrorKind::NotADirectory => Self::NotAFolder { path },
+            _ => Self::Io { path, source },
+        }
+    }
+}
+
+/// Appends to the journal of one run.
+#[derive(Debug)]
+pub struct Writer {
+    path: PathBuf,
+    file: File,
+    line: Vec<u8>,
+    bytes: u64,
+    samples: u64,
+}
+
+impl Writer {
+    /// Makes the folder where it is missing, and its journal, whose first line is then on disk.
+    ///
+    /// # Errors
+    /// The place, and why no run can be kept there.
+    pub fn create(dir: &Path, run_id: &str) -> Result<Self, WriteError> {
+        make_folder(dir)?;
+        let path = dir.join(JOURNAL_FILE);
+        let file = match OpenOptions::new().write(true).append(true).create_new(true).open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                return Err(WriteError::Taken { path: dir.to_owned() });
+            }
+            Err(e) => return Err(WriteError::io(&path, e)),
+        };
+        let mut writer = Self { path, file, line: Vec::new(), bytes: 0, samples: 0 };
+        let begun = writer.append(&[Record::Header { schema: SCHEMA, run_id: run_id.to_owned() }]);
+        begun.and_then(|()| sync_folder(dir).map_err(|e| WriteError::io(dir, e))).inspect_err(|_| {
+            // It holds nothing, and would keep the next run out of this folder.
+            let _ = std::fs::remove_file(&writer.path);
+        })?;
+        Ok(writer)
+    }
+
+    /// Puts `records` on disk, all in one write.
+    ///
+    /// # Errors
+    /// The file, why, and how many samples are kept; what was half written is cut off again.
+    pub fn append(&mut self, records: &[Record]) -> Result<(), WriteError> {
+        self.line.clear();
+        for record in records {
+            serde_json::to_writer(&mut self.line, record).map_err(|e| self.failed(e.into()))?;
+            self.line.push(b'\n');
+        }
+        let written = self.file.write_all(&self.line).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // Where even this fails, the cut line has no end and reading drops it.
+            let _ = self.file.set_len(self.bytes);
+            return Err(self.failed(error));
+        }
+        self.bytes += self.line.len() as u64;
+        self.samples += records.iter().filter(|r| matches!(r, Record::Sample(_))).count() as u64;
+        Ok(())
+    }
+
+    /// Samples on disk.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+
+    fn failed(&self, source: std::io::Error) -> WriteError {
+        WriteError::after(&self.path, source, self.samples)
+    }
+}
+
+fn make_folder(dir: &Path) -> Result<(), WriteError> {
+    match std::fs::create_dir_all(dir) {
+        Ok(()) => Ok(()),
+        Err(_) if dir.exists() && !dir.is_dir() => Err(WriteError::NotAFolder { path: dir.to_owned() }),
+        Err(e) => Err(WriteError::io(dir, e)),
+    }
+}

@@ -1,0 +1,85 @@
+//! What a run is given beside its plan, and how it can end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::environment::agent::StopSignal;
+use crate::measure::journal::WriteError;
+use crate::measure::record::RunRecord;
+use crate::measure::sample::Failure;
+
+/// What a run is given beside its plan.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The run folder: made where missing, refused where it holds a run.
+    pub output: PathBuf,
+    /// Where kernels, decisions and the states of runs are kept.
+    pub cache: PathBuf,
+    /// The agent's bytes: the embedded ones, or those of `--agent PATH`.
+    pub agent: Arc<[u8]>,
+    /// No block begins after this long.
+    pub budget: Option<Duration>,
+    /// Raised by a signal: the run then ends cleanly.
+    pub stop: StopSignal,
+}
+
+/// How a run ended that did begin to measure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunOutcome {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// As it stands in `run.json`; its `ending` says why it ended.
+    pub record: RunRecord,
+    /// Samples with a value.
+    pub measured: u64,
+    /// Samples that are named failures: more than none is exit code 4.
+    pub failed: u64,
+    /// What could not be removed, each with what to type; nothing is lost by it.
+    pub left_behind: Vec<String>,
+}
+
+/// An environment that was asked for and cannot run here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable {
+    /// Its id.
+    pub environment: String,
+    /// Why, and what to type.
+    pub failure: Failure,
+}
+
+/// Why nothing was measured, or why measuring had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The run folder or its journal cannot be written: exit code 2. Samples before it are kept and named in it.
+    #[error(transparent)]
+    Output(#[from] WriteError),
+    /// Environments that were asked for cannot run here: exit code 3, before anything is measured.
+    #[error("{}", unavailable(.0))]
+    Unavailable(Vec<Unavailable>),
+    /// The plan names an environment or a workload that its suite does not have: exit code 2.
+    #[error("the plan names {what}, which its suite does not have; run the suite again instead of this plan")]
+    BadPlan {
+        /// Which.
+        what: String,
+    },
+    /// A folder of the run's own could not be made: exit code 2.
+    #[error("cannot use {}: {source}; name another cache folder", path.display())]
+    State {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// A signal came before anything was measured.
+    #[error("stopped by a signal before anything was measured; nothing is left behind")]
+    Interrupted,
+}
+
+fn unavailable(all: &[Unavailable]) -> String {
+    let lines: Vec<_> = all
+        .iter()
+        .map(|one| format!("{} cannot run here: {}", one.environment, one.failure.detail))
+        .collect();
+    lines.join("\n")
+}
