@@ -1,8 +1,9 @@
 //! What the harness adds to a start of QEMU: from spawn to the guest's first instruction, in rounds that take turns.
 //!
-//! - `bare`: the shortest command line for this kernel, with the debug port that stamps it and nothing else;
+//! - `bare`: the shortest command line for this kernel: the agent's port and the debug port that stamps it, nothing else;
 //! - `full`: the same guest as it is measured: agent's port, firmware's port, monitor, console, disk;
-//! - `no-firmware-port`: `full` without port 0x402, whose cost is the ratio of the two.
+//! - `no-firmware-port`: `full` without port 0x402, whose cost is the ratio of the two;
+//! - `no-console`: `full` without the serial console.
 //!
 //! `cargo bench --bench startup_floor_qemu -- ROUNDS` (default 15). Needs QEMU and apt's Debian kernel.
 
@@ -23,7 +24,7 @@ use isocost::suite::{DiskFormat, KernelChoice, Machine};
 #[path = "../tests/support/tiny_init.rs"]
 mod tiny_init;
 
-const VARIANTS: [&str; 3] = ["bare", "full", "no-firmware-port"];
+const VARIANTS: [&str; 4] = ["bare", "full", "no-firmware-port", "no-console"];
 
 fn main() {
     let rounds = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(15);
@@ -34,7 +35,7 @@ fn main() {
     let base = disk::base(&cache, 4 << 30).unwrap();
     let program = version::find().unwrap().path;
 
-    let mut times = [const { Vec::new() }; 3];
+    let mut times = [const { Vec::new() }; VARIANTS.len()];
     for round in 0..=rounds {
         // Each round begins with another variant, so that none is always first; round 0 warms the caches.
         for turn in 0..VARIANTS.len() {
@@ -48,9 +49,10 @@ fn main() {
     for (name, times) in VARIANTS.iter().zip(&times) {
         println!("{name:<17} n {:>3}  median {:.3} s", times.len(), median(times));
     }
-    let [bare, full, silent] = times.each_ref().map(|times| median(times));
+    let [bare, full, silent, mute] = times.each_ref().map(|times| median(times));
     println!("full / bare             {:.3}", full / bare);
     println!("full / no-firmware-port {:.3}", full / silent);
+    println!("full / no-console       {:.3}", full / mute);
 }
 
 fn plan(cache: &Path, scratch: &Path) -> QemuPlan {
@@ -80,19 +82,19 @@ fn once(program: &Path, plan: &QemuPlan, base: &Path, variant: &str) -> Option<f
     let at = |name: &str| folder.path().join(name);
     let mut plan = plan.clone();
     plan.channels.first_instruction = Some(at("first"));
-    let mut sockets = Vec::new();
+    plan.channels.agent = Some(at("agent"));
     if variant != "bare" {
-        plan.append.push_str(" console=ttyS0");
-        plan.channels.agent = Some(at("agent"));
         plan.channels.monitor = Some(at("monitor"));
-        plan.channels.console = Some(Console::Socket(at("console")));
-        plan.channels.firmware = (variant == "full").then(|| at("firmware"));
+        if variant != "no-console" {
+            plan.append.push_str(" console=ttyS0");
+            plan.channels.console = Some(Console::Socket(at("console")));
+        }
+        plan.channels.firmware = (variant != "no-firmware-port").then(|| at("firmware"));
         let path = disk::overlay_qcow2(base, folder.path()).unwrap();
         plan.disks = vec![Disk { path, format: DiskFormat::Qcow2, direct: true, read_only: false }];
-        sockets = ["agent", "monitor", "console", "firmware"]
-            .map(|name| UnixListener::bind(at(name)).unwrap())
-            .into();
     }
+    let sockets =
+        ["agent", "monitor", "console", "firmware"].map(|name| UnixListener::bind(at(name)).unwrap());
     let first = UnixListener::bind(at("first")).unwrap();
     let launch = Launch {
         program: program.to_owned(),
