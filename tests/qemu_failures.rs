@@ -15,14 +15,13 @@ use isocost::suite::{AcceleratorChoice, DiskFormat, KernelChoice, Machine, QemuS
 #[path = "support/tiny_init.rs"]
 mod tiny_init;
 
-/// An environment whose guests run `init` instead of the agent; `None`, with a named skip, where it cannot be prepared
-/// (in CI that is a failure).
-fn environment(
+fn unprepared(
+    accelerator: AcceleratorChoice,
     run_id: &str,
     init: &[u8],
     deadline: Duration,
     scratch: &Path,
-) -> Option<(QemuEnvironment, StopSignal)> {
+) -> (QemuEnvironment, StopSignal) {
     let stop = StopSignal::new().unwrap();
     let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
     std::fs::create_dir_all(&cache).unwrap();
@@ -38,11 +37,22 @@ fn environment(
     };
     let spec = QemuSpec {
         machine: Machine::Microvm,
-        accelerator: AcceleratorChoice::Tcg,
+        accelerator,
         kernel: KernelChoice::Debian(None),
         disk: DiskFormat::Qcow2,
     };
-    let mut made = QemuEnvironment::new("vm", &spec, context);
+    (QemuEnvironment::new("vm", &spec, context), stop)
+}
+
+/// An environment whose guests run `init` instead of the agent; `None`, with a named skip, where it cannot be prepared
+/// (in CI that is a failure).
+fn environment(
+    run_id: &str,
+    init: &[u8],
+    deadline: Duration,
+    scratch: &Path,
+) -> Option<(QemuEnvironment, StopSignal)> {
+    let (mut made, stop) = unprepared(AcceleratorChoice::Tcg, run_id, init, deadline, scratch);
     let prepared =
         version::find().map_err(|e| e.to_string()).and_then(|_| made.prepare().map_err(|e| e.to_string()));
     match prepared {
@@ -130,5 +140,24 @@ fn a_raised_stop_ends_the_wait() {
     stop.raise();
     let error = failure(&mut made);
     assert_eq!(error.failure.name, FailureName::Interrupted, "{error}");
+    nothing_is_left(made, run_id, scratch.path());
+}
+
+#[test]
+fn kvm_that_was_asked_for_is_kvm_or_an_error_that_says_what_was_seen() {
+    let (scratch, run_id) = (tempfile::tempdir().unwrap(), "test-kvm");
+    let (init, deadline) = (tiny_init::FIRST_BYTE, Duration::from_secs(60));
+    // Whether anything can be prepared here is asked of emulation.
+    let Some((mut emulated, _stop)) = environment(run_id, init, deadline, scratch.path()) else { return };
+    emulated.dispose().unwrap();
+    let (mut made, _stop) = unprepared(AcceleratorChoice::Kvm, run_id, init, deadline, scratch.path());
+    match made.prepare() {
+        Ok(_) => assert_eq!(made.accelerator(), Accelerator::Kvm),
+        Err(error) => {
+            let text = error.to_string();
+            assert!(text.contains("KVM was asked for and cannot be used: "), "{text}");
+            assert!(text.contains("emulation") || text.contains("/dev/kvm"), "{text}");
+        }
+    }
     nothing_is_left(made, run_id, scratch.path());
 }

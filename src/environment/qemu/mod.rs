@@ -28,7 +28,8 @@ use args::Disk;
 use error::QemuError;
 use prepare::Ready;
 
-/// A way to run the agent in a virtual machine.
+/// A way to run the agent in a virtual machine. Boot on a thread that outlives the instance: QEMU dies with it
+/// (see [`crate::sys::harden`]).
 pub struct QemuEnvironment {
     id: String,
     spec: QemuSpec,
