@@ -3,7 +3,9 @@
 //! In: instances and their accounts. Out: [`sample::Sample`]s in a [`journal`]. It must never know how an
 //! environment boots, nor what becomes of a sample afterwards.
 
+pub mod accounting;
 pub mod clock;
+pub mod counters;
 pub mod journal;
 pub mod metric;
 pub mod record;

@@ -74,7 +74,7 @@ impl Writer {
     pub fn create(dir: &Path, run_id: &str) -> Result<Self, WriteError> {
         make_folder(dir)?;
         let path = dir.join(JOURNAL_FILE);
-        let file = match OpenOptions::new().write(true).append(true).create_new(true).open(&path) {
+        let file = match OpenOptions::new().append(true).create_new(true).open(&path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {
                 return Err(WriteError::Taken { path: dir.to_owned() });

@@ -1,0 +1,200 @@
+//! Processes by `/proc`: trees, proportional memory, CPU time.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Figure, unreadable};
+use crate::measure::sample::Failure;
+
+/// Who is whose child, at one moment.
+#[derive(Debug, Default)]
+pub struct Table {
+    children: HashMap<u32, Vec<u32>>,
+    all: HashSet<u32>,
+}
+
+impl Table {
+    /// Reads the parents of all processes once.
+    ///
+    /// # Errors
+    /// Where the folder cannot be listed; processes that end meanwhile are left out.
+    pub fn read(proc: &Path) -> io::Result<Self> {
+        let mut table = Self::default();
+        for entry in std::fs::read_dir(proc)? {
+            let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let Ok(stat) = read_stat(proc, pid) else { continue };
+            table.children.entry(stat.parent).or_default().push(pid);
+            table.all.insert(pid);
+        }
+        Ok(table)
+    }
+
+    /// `roots` that live, and all that descend from them, each once.
+    #[must_use]
+    pub fn tree(&self, roots: &[u32]) -> Vec<u32> {
+        let mut found = HashSet::new();
+        let mut order = Vec::new();
+        let mut open: Vec<u32> = roots.iter().copied().filter(|pid| self.all.contains(pid)).collect();
+        while let Some(pid) = open.pop() {
+            if found.insert(pid) {
+                order.push(pid);
+                open.extend(self.children.get(&pid).into_iter().flatten());
+            }
+        }
+        order
+    }
+}
+
+/// What is needed of `/proc/PID/stat`.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    parent: u32,
+    /// utime, stime and those of the children that were waited for.
+    ticks: u64,
+}
+
+fn read_stat(proc: &Path, pid: u32) -> io::Result<Stat> {
+    let text = std::fs::read(proc.join(pid.to_string()).join("stat"))?;
+    parse_stat(&text).ok_or_else(|| io::Error::from(ErrorKind::InvalidData))
+}
+
+/// The name in brackets may hold anything, so fields are counted from the last bracket.
+fn parse_stat(text: &[u8]) -> Option<Stat> {
+    let close = text.iter().rposition(|&b| b == b')')?;
+    let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse::<i64>().ok().and_then(|n| u64::try_from(n).ok());
+    let parent = u32::try_from(number(1)?).ok()?;
+    let ticks = (11..15).map(number).sum::<Option<u64>>()?;
+    Some(Stat { parent, ticks })
+}
+
+/// CPU time used by `pids` and by children they have waited for.
+///
+/// # Errors
+/// Whose file could not be read, and why. Who has ended meanwhile is in its parent's time.
+pub fn cpu_ns(proc: &Path, pids: &[u32]) -> Result<Figure, Failure> {
+    let mut ticks = 0;
+    let mut any = false;
+    for &pid in pids {
+        match read_stat(proc, pid) {
+            Ok(stat) => (ticks, any) = (ticks + stat.ticks, true),
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(unreadable(format!("{}/{pid}/stat: {error}", proc.display()))),
+        }
+    }
+    if !any {
+        return Err(unreadable("the processes whose CPU time was asked for have ended".into()));
+    }
+    let value = ticks * u64::try_from(tick().as_nanos()).unwrap_or(u64::MAX);
+    Ok(Figure { value, source: "/proc/PID/stat".into() })
+}
+
+/// The resolution of `/proc/PID/stat`: 10 ms almost everywhere.
+#[must_use]
+pub fn tick() -> Duration {
+    Duration::from_secs(1) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100).max(1)
+}
+
+/// Proportional memory of `pids` in bytes.
+///
+/// # Errors
+/// Whose could not be read, and why: another user's processes are closed to all but root.
+pub fn pss(proc: &Path, pids: &[u32]) -> Result<Figure, Failure> {
+    let mut value = 0;
+    let mut source = "smaps_rollup";
+    for &pid in pids {
+        let folder = proc.join(pid.to_string());
+        let text = match std::fs::read_to_string(folder.join("smaps_rollup")) {
+            // Before Linux 4.14 only the long form is there.
+            Err(error) if error.kind() == ErrorKind::NotFound && folder.exists() => {
+                source = "smaps";
+                std::fs::read_to_string(folder.join("smaps"))
+            }
+            other => other,
+        };
+        value += match text {
+            Ok(text) => pss_lines(&text),
+            Err(error) if is_gone(&error) => 0,
+            Err(error) => return Err(closed(proc, pid, &error)),
+        };
+    }
+    Ok(Figure { value, source: format!("/proc/PID/{source}") })
+}
+
+/// Proportional memory of `pids`, and of the guest's RAM inside it: the mapping of exactly `guest_ram` bytes.
+///
+/// # Errors
+/// As [`pss`]; and where no such mapping exists.
+pub fn pss_split(proc: &Path, pids: &[u32], guest_ram: u64) -> Result<(Figure, Figure), Failure> {
+    let (mut own, mut guest) = (0, None);
+    for &pid in pids {
+        let text = match std::fs::read_to_string(proc.join(pid.to_string()).join("smaps")) {
+            Ok(text) => text,
+            Err(error) if is_gone(&error) => continue,
+            Err(error) => return Err(closed(proc, pid, &error)),
+        };
+        for mapping in mappings(&text) {
+            if mapping.size == guest_ram && guest.is_none() {
+                guest = Some(mapping.pss);
+            } else {
+                own += mapping.pss;
+            }
+        }
+    }
+    let Some(guest) = guest else {
+        return Err(unreadable(format!(
+            "no process of {pids:?} has a mapping of {guest_ram} bytes, the guest's RAM"
+        )));
+    };
+    let figure = |value, of: &str| Figure { value, source: format!("/proc/PID/smaps, {of}") };
+    Ok((figure(own, "all but the guest's RAM"), figure(guest, "the mapping that is the guest's RAM")))
+}
+
+fn closed(proc: &Path, pid: u32, error: &io::Error) -> Failure {
+    let mend = if error.kind() == ErrorKind::PermissionDenied {
+        "; it is another user's, run isocost as root to read it"
+    } else {
+        ""
+    };
+    unreadable(format!("memory of {}/{pid}: {error}{mend}", proc.display()))
+}
+
+/// The process ended between the look at the table and this one.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
+
+fn pss_lines(text: &str) -> u64 {
+    text.lines().filter_map(|line| kilobytes(line, "Pss:")).sum()
+}
+
+fn kilobytes(line: &str, key: &str) -> Option<u64> {
+    let number = line.strip_prefix(key)?.trim().strip_suffix("kB")?.trim();
+    number.parse::<u64>().ok().map(|kb| kb * 1024)
+}
+
+struct Mapping {
+    size: u64,
+    pss: u64,
+}
+
+/// Every mapping begins with its `Size:` line among those with a key.
+fn mappings(text: &str) -> Vec<Mapping> {
+    let mut all: Vec<Mapping> = Vec::new();
+    for line in text.lines() {
+        if let Some(size) = kilobytes(line, "Size:") {
+            all.push(Mapping { size, pss: 0 });
+        } else if let (Some(pss), Some(last)) = (kilobytes(line, "Pss:"), all.last_mut()) {
+            last.pss = pss;
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+#[path = "process_tests.rs"]
+mod tests;

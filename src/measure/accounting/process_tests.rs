@@ -1,0 +1,77 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::measure::sample::FailureName;
+
+const SMAPS: &str = "7f0000000000-7f0010000000 rw-p 00000000 00:00 0 \n\
+    Size:             262144 kB\nKernelPageSize:        4 kB\nRss:               70000 kB\nPss:               70000 kB\n\
+    Pss_Dirty:         70000 kB\n\
+    7f0020000000-7f0020100000 r--p 00000000 fe:00 1 /usr/bin/qemu Size: 3 kB\n\
+    Size:               1024 kB\nRss:                 900 kB\nPss:                 450 kB\n";
+
+fn fake(files: &[(u32, &str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (pid, file, text) in files {
+        std::fs::create_dir_all(dir.path().join(pid.to_string())).unwrap();
+        std::fs::write(dir.path().join(pid.to_string()).join(file), text).unwrap();
+    }
+    dir
+}
+
+fn stat(pid: u32, parent: u32) -> String {
+    format!("{pid} (a ) b (c) S {parent} 1 1 0 -1 4194560 1 1 1 1 10 20 3 4 20 0 1 0 5 6 7")
+}
+
+#[test]
+fn the_name_may_hold_anything() {
+    let parsed = parse_stat(stat(7, 3).as_bytes()).unwrap();
+    assert_eq!(parsed, Stat { parent: 3, ticks: 37 });
+    assert_eq!(parse_stat(b"7 (x"), None);
+}
+
+#[test]
+fn a_tree_is_all_that_descend() {
+    let dir = fake(&[
+        (1, "stat", &stat(1, 0)),
+        (5, "stat", &stat(5, 1)),
+        (6, "stat", &stat(6, 5)),
+        (7, "stat", &stat(7, 6)),
+        (8, "stat", &stat(8, 1)),
+    ]);
+    let mut tree = Table::read(dir.path()).unwrap().tree(&[5, 6, 99]);
+    tree.sort_unstable();
+    assert_eq!(tree, [5, 6, 7]);
+}
+
+#[test]
+fn guest_ram_is_told_apart_by_its_size() {
+    let dir = fake(&[(5, "smaps", SMAPS)]);
+    let (own, guest) = pss_split(dir.path(), &[5], 256 << 20).unwrap();
+    assert_eq!((own.value, guest.value), (450 << 10, 70_000 << 10));
+    assert_eq!(pss_split(dir.path(), &[5], 1 << 20).unwrap().1.value, 450 << 10);
+    assert_eq!(pss_split(dir.path(), &[5], 3 << 10).unwrap_err().name, FailureName::Unreadable);
+}
+
+#[test]
+fn the_long_form_serves_where_the_short_one_is_missing() {
+    let dir = fake(&[(5, "smaps", SMAPS), (6, "smaps_rollup", "x\nPss:   8 kB\nPss_Anon: 4 kB\n")]);
+    let figure = pss(dir.path(), &[5, 6, 99]).unwrap();
+    assert_eq!(figure.value, (70_450 + 8) << 10);
+}
+
+#[test]
+fn time_of_processes_that_are_all_gone_is_not_zero() {
+    let dir = fake(&[(5, "stat", &stat(5, 1))]);
+    assert_eq!(cpu_ns(dir.path(), &[5, 99]).unwrap().value, 37 * 10_000_000);
+    assert_eq!(cpu_ns(dir.path(), &[99]).unwrap_err().name, FailureName::Unreadable);
+}
+
+proptest! {
+    #[test]
+    fn no_stat_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+        let _ = parse_stat(&bytes);
+        let _ = mappings(&String::from_utf8_lossy(&bytes));
+    }
+}
