@@ -6,8 +6,12 @@
 pub mod accounting;
 pub mod clock;
 pub mod counters;
+pub mod equality;
+pub mod host;
 pub mod journal;
 pub mod metric;
 pub mod record;
 pub mod sample;
+pub mod sense;
 pub mod span;
+pub mod timeline;

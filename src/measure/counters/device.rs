@@ -60,6 +60,16 @@ impl Device {
     }
 }
 
+/// The file system that holds a path and the disks it is on: `ext4 on vda`.
+#[must_use]
+pub fn file_system_behind(path: &Path) -> Option<String> {
+    let device = std::fs::metadata(path).ok()?.dev();
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let kind = file_system(&mounts, device)?;
+    let disks = Device::behind(path).map(|device| device.names());
+    Some(disks.map_or_else(|_| kind.to_owned(), |names| format!("{kind} on {names}")))
+}
+
 fn entry_of(device: u64) -> Option<PathBuf> {
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     std::fs::canonicalize(format!("{SYS}/{major}:{minor}")).ok()

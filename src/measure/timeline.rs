@@ -1,0 +1,202 @@
+//! Memory and CPU of one cell over time, at 10 Hz or better, for less than 1 % of one core.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+use super::accounting::process::Table;
+use super::accounting::{Bill, PROC, Reading};
+use super::clock::Instant;
+use super::journal::TimelinePoint;
+use crate::environment::Accounts;
+
+/// Between two readings: a little under a tenth of a second, so that 10 Hz is kept where a wake-up comes late.
+const PERIOD: Duration = Duration::from_millis(90);
+
+/// Processes come and go slowly beside that; a look at all of them costs more than a reading.
+const LOOK: Duration = Duration::from_millis(900);
+
+/// Proportional memory walks page tables, which takes milliseconds for a virtual machine: so much CPU time as it
+/// took, times this, passes before it is read again, which is 0.4 % of one core.
+const REST: u32 = 250;
+
+/// The sampler's own use of one core that is worth a warning.
+pub const MOST_CPU_SHARE: f64 = 0.01;
+
+/// The largest proportional memory seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Peaks {
+    /// Of the instance.
+    pub instance: Reading,
+    /// Of the engine's share.
+    pub engine: Reading,
+    /// Of both at one moment.
+    pub total: Reading,
+}
+
+impl Peaks {
+    /// Takes a reading into account. A failure stays only where no reading succeeds.
+    pub fn see(&mut self, bill: &Bill) {
+        raise(&mut self.instance, bill.instance.clone());
+        raise(&mut self.engine, bill.engine.clone());
+        raise(&mut self.total, bill.total());
+    }
+
+    /// Takes another's peaks into account.
+    pub fn join(&mut self, other: Self) {
+        raise(&mut self.instance, other.instance);
+        raise(&mut self.engine, other.engine);
+        raise(&mut self.total, other.total);
+    }
+}
+
+fn raise(peak: &mut Reading, seen: Reading) {
+    let higher = match (&*peak, &seen) {
+        (Some(Ok(peak)), Some(Ok(seen))) => seen.value > peak.value,
+        (None | Some(Err(_)), Some(_)) => true,
+        _ => false,
+    };
+    if higher {
+        *peak = seen;
+    }
+}
+
+/// What the sampler saw.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Watched {
+    /// In order.
+    pub points: Vec<TimelinePoint>,
+    /// The largest proportional memory among them.
+    pub peaks: Peaks,
+    /// CPU time the sampler itself used.
+    pub own_cpu: Duration,
+    /// How long it watched.
+    pub lasted: Duration,
+}
+
+type Stop = Arc<(Mutex<bool>, Condvar)>;
+
+/// A thread that watches one instance until [`Sampler::finish`]; dropping it ends it too.
+#[derive(Debug)]
+pub struct Sampler {
+    stop: Stop,
+    thread: Option<JoinHandle<Watched>>,
+}
+
+impl Sampler {
+    /// Begins; points count from `since`.
+    ///
+    /// # Errors
+    /// Where no thread can be made, or sysinfo has no system to look at.
+    pub fn start(accounts: Accounts, since: Instant) -> std::io::Result<Self> {
+        let stop: Stop = Arc::default();
+        let seen = Arc::clone(&stop);
+        let system = System::new().map_err(std::io::Error::other)?;
+        let watch = move || Watcher::new(system, accounts, since).watch(&seen);
+        let thread = std::thread::Builder::new().name("sampler".into()).spawn(watch)?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+
+    /// Ends it. `None` where its thread did not survive.
+    #[must_use]
+    pub fn finish(mut self) -> Option<Watched> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Option<Watched> {
+        let thread = self.thread.take()?;
+        *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.stop.1.notify_all();
+        thread.join().ok()
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+struct Watcher {
+    accounts: Accounts,
+    roots: Vec<u32>,
+    since: Instant,
+    system: System,
+    pids: Vec<Pid>,
+    looked: Option<Instant>,
+    next_pss: Instant,
+    seen: Watched,
+}
+
+impl Watcher {
+    fn new(system: System, accounts: Accounts, since: Instant) -> Self {
+        let roots = [&accounts.instance.roots[..], &accounts.engine.roots[..]].concat();
+        let next_pss = Instant::now();
+        let (pids, seen) = (Vec::new(), Watched::default());
+        Self { accounts, roots, since, system, pids, looked: None, next_pss, seen }
+    }
+
+    fn watch(mut self, stop: &Stop) -> Watched {
+        let began = Instant::now();
+        let mut stopped = stop.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*stopped {
+            drop(stopped);
+            self.read();
+            stopped = stop.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*stopped {
+                let waited = stop.1.wait_timeout(stopped, PERIOD);
+                stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+        self.seen.own_cpu = own_cpu();
+        self.seen.lasted = Instant::now().since(began);
+        self.seen
+    }
+
+    fn read(&mut self) {
+        let now = Instant::now();
+        if self.looked.is_none_or(|looked| now.since(looked) >= LOOK) {
+            self.look();
+            self.looked = Some(now);
+        }
+        let what = ProcessRefreshKind::nothing().with_memory().with_cpu().without_tasks();
+        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&self.pids), true, what);
+        let of_ours = self.pids.iter().filter_map(|pid| self.system.process(*pid));
+        let (resident_bytes, percent) = of_ours
+            .fold((0, 0.0), |(memory, cpu), one| (memory + one.memory(), cpu + f64::from(one.cpu_usage())));
+        let pss_bytes = if now >= self.next_pss { self.pss() } else { None };
+        let at_ms = now.since(self.since).as_secs_f64() * 1e3;
+        self.seen.points.push(TimelinePoint { at_ms, resident_bytes, pss_bytes, cpu: percent / 100.0 });
+    }
+
+    fn look(&mut self) {
+        if let Ok(table) = Table::read(std::path::Path::new(PROC)) {
+            self.pids = table.tree(&self.roots).into_iter().map(Pid::from_u32).collect();
+        }
+    }
+
+    fn pss(&mut self) -> Option<u64> {
+        let before = own_cpu();
+        let bill = Bill::without_standing(&self.accounts);
+        self.seen.peaks.see(&bill);
+        let cost = own_cpu().saturating_sub(before);
+        self.next_pss = Instant(Instant::now().0.saturating_add(nanos(cost * REST)));
+        bill.total()?.ok().map(|figure| figure.value)
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// CPU time of the calling thread.
+fn own_cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+#[path = "timeline_tests.rs"]
+mod tests;

@@ -1,0 +1,61 @@
+#![allow(clippy::unwrap_used)]
+
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+use crate::environment::Account;
+use crate::measure::accounting::Figure;
+use crate::measure::sample::{Failure, FailureName};
+
+struct Kill(Child);
+
+impl Drop for Kill {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn watched(program: &str, arguments: &[&str], length: Duration) -> Watched {
+    let child = Command::new(program).args(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let child = Kill(child);
+    let roots = vec![child.0.id()];
+    let accounts = Accounts { instance: Account { roots, ..Account::default() }, ..Accounts::default() };
+    let sampler = Sampler::start(accounts, Instant::now()).unwrap();
+    std::thread::sleep(length);
+    sampler.finish().unwrap()
+}
+
+#[test]
+fn ten_times_a_second_for_less_than_a_hundredth_of_a_core() {
+    let seen = watched("cat", &[], Duration::from_secs(3));
+    let rate = seen.points.len() as f64 / seen.lasted.as_secs_f64();
+    let share = seen.own_cpu.as_secs_f64() / seen.lasted.as_secs_f64();
+    println!("{rate:.1} points/s for {:.2} % of one core", share * 100.0);
+    assert!(rate >= 9.5, "{rate}");
+    assert!(seen.points.iter().all(|point| point.resident_bytes > 0));
+    assert!(seen.points.is_sorted_by(|a, b| a.at_ms < b.at_ms));
+    // The test is not optimised, the program is: this bound is looser than the program's own.
+    assert!(share < 5.0 * MOST_CPU_SHARE, "{share}");
+}
+
+#[test]
+fn a_busy_process_uses_a_cpu_and_its_memory_has_a_peak() {
+    let seen = watched("sh", &["-c", "while :; do :; done"], Duration::from_millis(1500));
+    assert!(seen.points.iter().any(|point| point.cpu > 0.2), "{:?}", seen.points);
+    assert!(seen.peaks.instance.clone().unwrap().unwrap().value > 10_000);
+    assert_eq!((seen.peaks.engine, seen.peaks.total), (None, seen.peaks.instance));
+}
+
+#[test]
+fn a_peak_is_the_largest_and_a_failure_only_where_nothing_else_is() {
+    let ok = |value| Some(Ok(Figure { value, source: String::new() }));
+    let failed = || Some(Err(Failure { name: FailureName::Unreadable, detail: String::new() }));
+    let mut peak = None;
+    for (seen, then) in
+        [(failed(), failed()), (ok(3), ok(3)), (ok(2), ok(3)), (failed(), ok(3)), (None, ok(3))]
+    {
+        raise(&mut peak, seen);
+        assert_eq!(peak, then);
+    }
+}
