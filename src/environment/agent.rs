@@ -3,18 +3,19 @@
 //!
 //! What comes from an agent is not trusted: lengths are checked before they are read, a flood is cut off.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use isocost_agent::protocol::{Hello, Inspection, WorkDone, WorkOrder};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
 use crate::measure::clock::Instant;
 use crate::measure::sample::Failure;
 
-/// Says that the run is to stop; every wait sees it at once (an eventfd beside a flag).
+/// Says that the run is to stop; every wait sees it at once. An eventfd that is written and never read.
 #[derive(Debug, Clone)]
 pub struct StopSignal {
     event: Arc<OwnedFd>,
@@ -26,24 +27,38 @@ impl StopSignal {
     /// # Errors
     /// Where the system gives no eventfd.
     pub fn new() -> std::io::Result<Self> {
-        todo!()
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        Ok(Self { event: Arc::new(rustix::event::eventfd(0, flags)?) })
     }
 
     /// Raises it, for all clones, for ever. Async-signal-safe: one write(2).
     pub fn raise(&self) {
-        todo!()
+        // It can only fail where the counter is full, which is raised too.
+        let _ = rustix::io::write(&*self.event, &1u64.to_ne_bytes());
     }
 
     /// Was it raised?
     #[must_use]
     pub fn is_raised(&self) -> bool {
-        todo!()
+        self.raised_within(Duration::ZERO)
+    }
+
+    /// Waits until it is raised, at most this long: was it?
+    #[must_use]
+    pub fn raised_within(&self, most: Duration) -> bool {
+        let mut fds = [PollFd::new(&*self.event, PollFlags::IN)];
+        let most = Timespec::try_from(most).ok();
+        // A signal that interrupts the wait is what raises it, most often: look again, without waiting.
+        match rustix::event::poll(&mut fds, most.as_ref()) {
+            Ok(count) => count > 0,
+            Err(_) => rustix::event::poll(&mut fds, Some(&Timespec::default())).is_ok_and(|count| count > 0),
+        }
     }
 
     /// Readable once raised, for poll(2).
     #[must_use]
     pub fn fd(&self) -> BorrowedFd<'_> {
-        todo!()
+        self.event.as_fd()
     }
 }
 
@@ -164,5 +179,22 @@ impl AgentConnection {
     pub fn shutdown(&mut self, deadline: Duration) -> Result<(), Failure> {
         let _ = deadline;
         todo!()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_is_seen_by_all_clones_and_stays() {
+        let stop = StopSignal::new().unwrap();
+        let clone = stop.clone();
+        assert!(!stop.is_raised() && !stop.raised_within(Duration::from_millis(1)));
+        std::thread::spawn(move || clone.raise());
+        assert!(stop.raised_within(Duration::from_secs(10)));
+        stop.raise();
+        assert!(stop.is_raised() && stop.is_raised());
     }
 }

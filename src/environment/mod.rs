@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use isocost_agent::protocol::{Inspection, WorkOrder};
 use serde::{Deserialize, Serialize};
 
 use crate::measure::clock::Instant;
@@ -139,6 +140,30 @@ pub trait Instance: Send {
 
     /// The connection to its agent.
     fn agent(&mut self) -> &mut agent::AgentConnection;
+
+    /// What the program sees from inside.
+    ///
+    /// # Errors
+    /// By name.
+    fn inspect(&mut self, deadline: Duration) -> Result<Inspection, Failure> {
+        self.agent().inspect(deadline)
+    }
+
+    /// Has a piece of work made ready.
+    ///
+    /// # Errors
+    /// By name.
+    fn prepare_work(&mut self, order: &WorkOrder, deadline: Duration) -> Result<(), Failure> {
+        self.agent().prepare(order, deadline)
+    }
+
+    /// Has the prepared work done.
+    ///
+    /// # Errors
+    /// By name.
+    fn run_work(&mut self, deadline: Duration) -> Result<agent::Worked, Failure> {
+        self.agent().run(deadline)
+    }
 
     /// Who spends on its behalf.
     fn accounts(&self) -> Accounts;

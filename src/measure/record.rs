@@ -34,6 +34,9 @@ pub struct RunRecord {
     pub environments: Vec<EnvironmentRecord>,
     /// What a reader must know before they believe a figure.
     pub warnings: Vec<String>,
+    /// The most of one core that the sampler took in a cell; `None` where it never ran.
+    #[serde(default)]
+    pub sampler_cpu_share: Option<f64>,
 }
 
 /// How a run ended.

@@ -8,3 +8,7 @@ mod outcome;
 
 pub use event::Event;
 pub use outcome::{RunError, RunOptions, RunOutcome, Unavailable};
+mod log;
+mod memory;
+mod start;
+mod work;

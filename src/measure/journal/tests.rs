@@ -35,6 +35,7 @@ pub(crate) fn record(run_id: &str) -> RunRecord {
         plan: Plan { suite, seed: 1, blocks: Vec::new() },
         environments: Vec::new(),
         warnings: Vec::new(),
+        sampler_cpu_share: None,
     }
 }
 

@@ -1,0 +1,137 @@
+//! The samples of a start and of an end: lengths of spans.
+
+use std::time::Duration;
+
+use super::log::Piece;
+use crate::measure::clock::Instant;
+use crate::measure::journal::StartRecord;
+use crate::measure::metric;
+use crate::measure::sample::{Failure, Sample};
+use crate::measure::sense;
+use crate::measure::span::Span;
+
+/// A start's samples, and its tree for the journal where it makes sense.
+pub(super) fn samples(
+    piece: &Piece<'_>,
+    span: &Span,
+    marks: &[(String, Instant)],
+    deadline: Duration,
+) -> (Vec<Sample>, Option<StartRecord>) {
+    if let Err(failure) = sense::span(span, deadline) {
+        return (vec![piece.sample("startup.ready", Err(failure))], None);
+    }
+    let mut samples = vec![piece.sample("startup.ready", Ok(ms(span.ns())))];
+    let since = |moment: Instant| moment.since(span.start).as_secs_f64() * 1e3;
+    if let Some(agent) = span.children.iter().find(|part| part.name == "agent") {
+        samples.push(piece.sample("startup.to-first-instruction", Ok(since(agent.start))));
+    }
+    samples.extend(lengths(piece, "startup.phase", span));
+    let within = |moment: &Instant| (span.start..=span.end).contains(moment);
+    let marks: Vec<_> = marks.iter().filter(|(_, moment)| within(moment)).collect();
+    for (name, moment) in &marks {
+        samples.extend(known(piece, &format!("startup.{name}"), since(*moment)));
+    }
+    let marks = marks.iter().map(|(name, moment)| (name.clone(), moment.0 - span.start.0)).collect();
+    let at = piece.at;
+    let record = StartRecord {
+        block: at.block,
+        position: at.position,
+        environment: at.environment.clone(),
+        accelerator: at.accelerator,
+        span: span.clone(),
+        marks,
+    };
+    (samples, Some(record))
+}
+
+/// An end's samples.
+pub(super) fn end_samples(
+    piece: &Piece<'_>,
+    ended: Result<Span, Failure>,
+    deadline: Duration,
+) -> Vec<Sample> {
+    let checked = ended.and_then(|span| sense::span(&span, deadline).map(|()| span));
+    match checked {
+        Err(failure) => vec![piece.sample("end.total", Err(failure))],
+        Ok(span) => {
+            let mut samples = vec![piece.sample("end.total", Ok(ms(span.ns())))];
+            samples.extend(lengths(piece, "end", &span));
+            samples
+        }
+    }
+}
+
+fn lengths(piece: &Piece<'_>, prefix: &str, span: &Span) -> Vec<Sample> {
+    let parts = span.children.iter();
+    parts.filter_map(|part| known(piece, &format!("{prefix}.{}", part.name), ms(part.ns()))).collect()
+}
+
+/// Parts that the catalogue has no name for stay in the journal's tree only.
+fn known(piece: &Piece<'_>, name: &str, value: f64) -> Option<Sample> {
+    metric::find(name).map(|metric| piece.sample(metric.name, Ok(value)))
+}
+
+fn ms(ns: u64) -> f64 {
+    ns as f64 / 1e6
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::environment::Accelerator;
+    use crate::measure::sample::FailureName;
+    use crate::run::log::At;
+
+    fn at() -> At {
+        let environment = "x".into();
+        At { block: 1, position: 2, environment, accelerator: Accelerator::Kvm, warm_up: false }
+    }
+
+    fn named(samples: &[Sample]) -> Vec<(&str, Option<f64>)> {
+        samples.iter().map(|sample| (&*sample.metric, sample.value())).collect()
+    }
+
+    #[test]
+    fn phases_and_marks_become_samples() {
+        let at = at();
+        let piece = Piece::begin(&at, "start");
+        let parts = [("vmm", Instant(3_000_000)), ("odd", Instant(5_000_000)), ("agent", Instant(9_000_000))];
+        let span = Span::from_marks("ready", Instant(1_000_000), &parts);
+        let marks =
+            [("start-returned".to_owned(), Instant(2_000_000)), ("late".to_owned(), Instant(99_000_000))];
+        let (samples, record) = super::samples(&piece, &span, &marks, Duration::from_secs(1));
+        let expected = [
+            ("startup.ready", Some(8.0)),
+            ("startup.to-first-instruction", Some(4.0)),
+            ("startup.phase.vmm", Some(2.0)),
+            ("startup.phase.agent", Some(4.0)),
+            ("startup.start-returned", Some(1.0)),
+        ];
+        assert_eq!(named(&samples), expected);
+        assert_eq!(record.unwrap().marks, [("start-returned".to_owned(), 1_000_000)]);
+    }
+
+    #[test]
+    fn a_start_that_makes_no_sense_is_one_failure() {
+        let at = at();
+        let piece = Piece::begin(&at, "start");
+        let span = Span::from_marks("ready", Instant(10), &[("vmm", Instant(5)), ("agent", Instant(20))]);
+        let (samples, record) = super::samples(&piece, &span, &[], Duration::from_secs(1));
+        assert_eq!((named(&samples), record), (vec![("startup.ready", None)], None));
+    }
+
+    #[test]
+    fn an_end_has_its_parts_or_its_failure() {
+        let at = at();
+        let piece = Piece::begin(&at, "stop");
+        let deadline = Duration::from_secs(1);
+        let parts = [("stop", Instant(1_000_000)), ("remove", Instant(3_000_000))];
+        let span = Span::from_marks("end", Instant(0), &parts);
+        let samples = end_samples(&piece, Ok(span), deadline);
+        let expected = [("end.total", Some(3.0)), ("end.stop", Some(1.0)), ("end.remove", Some(2.0))];
+        assert_eq!(named(&samples), expected);
+        let failure = Failure { name: FailureName::NotRemoved, detail: String::new() };
+        assert_eq!(named(&end_samples(&piece, Err(failure), deadline)), [("end.total", None)]);
+    }
+}
