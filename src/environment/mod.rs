@@ -240,4 +240,5 @@ impl Layer {
     }
 }
 pub mod agent;
+pub mod factory;
 pub mod qemu;

@@ -3,12 +3,26 @@
 //! In: a [`Plan`](crate::plan::Plan) and [`RunOptions`]. Out: a run folder and a [`RunOutcome`]; on the way
 //! [`Event`]s. It must never know how a report looks or what a terminal is.
 
+mod cache;
+mod cell;
+mod engine;
 mod event;
-mod outcome;
-
-pub use event::Event;
-pub use outcome::{RunError, RunOptions, RunOutcome, Unavailable};
 mod log;
 mod memory;
+mod outcome;
+mod prepare;
 mod start;
 mod work;
+
+pub mod clean;
+pub mod signal;
+pub mod state;
+
+pub use engine::{Build, execute, execute_with};
+pub use event::Event;
+pub use outcome::{RunError, RunOptions, RunOutcome, Unavailable};
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

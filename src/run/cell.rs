@@ -1,0 +1,243 @@
+//! One cell: an instance is started, looked at, worked and ended; each step's samples are on disk before the next.
+
+use std::time::Duration;
+
+use isocost_agent::protocol::Inspection;
+
+use super::Event;
+use super::log::{At, Log, Piece};
+use super::{memory, start, work};
+use crate::environment::agent::StopSignal;
+use crate::environment::{Environment, EnvironmentError, Instance};
+use crate::measure::accounting::Bill;
+use crate::measure::equality;
+use crate::measure::journal::{Record, Timeline, WriteError};
+use crate::measure::sample::{Failure, FailureName, Sample};
+use crate::measure::timeline::{Peaks, Sampler, Watched};
+use crate::suite::{Deadlines, WorkloadSpec};
+
+/// Between the Hello and the readings of the idle instance: page faults of its start are over by then.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// A request that is answered at once has this long.
+const QUICK: Duration = Duration::from_secs(10);
+
+/// What a cell needs to know.
+pub(super) struct CellPlan<'a> {
+    pub at: At,
+    pub workloads: Vec<&'a WorkloadSpec>,
+    pub deadlines: &'a Deadlines,
+    pub limits: crate::environment::Limits,
+    pub seed: u64,
+    /// What the environment's first instance saw; the others must see the same.
+    pub expected: Option<&'a Inspection>,
+    pub agent_sha256: &'a str,
+    pub image_bytes: Option<u64>,
+    pub stop: &'a StopSignal,
+}
+
+/// What a cell leaves beside its samples.
+#[derive(Debug, Default)]
+pub(super) struct CellResult {
+    pub inspection: Option<Inspection>,
+    /// Of one core.
+    pub sampler_cpu_share: Option<f64>,
+    pub left_behind: Option<String>,
+}
+
+/// Runs it. Whatever fails in it is a failed sample; only a journal that cannot be written ends the run.
+pub(super) fn run(
+    cell: &CellPlan<'_>,
+    environment: &mut dyn Environment,
+    log: &mut Log<'_>,
+) -> Result<CellResult, WriteError> {
+    let piece = Piece::begin(&cell.at, "start");
+    let instance = match environment.boot() {
+        Ok(instance) => instance,
+        Err(error) => {
+            not_started(cell, &piece, error.failure, log)?;
+            return Ok(CellResult::default());
+        }
+    };
+    let (samples, tree) = start::samples(&piece, instance.start(), &instance.marks(), cell.deadlines.start);
+    log.take(samples, tree.into_iter().map(Record::Start).collect())?;
+    let mut running = Running { cell, log, instance, peaks: Peaks::default(), result: CellResult::default() };
+    running.measure()?;
+    running.end()
+}
+
+/// A first boot on a cold page cache: its time, and nothing else.
+pub(super) fn run_cold(
+    cell: &CellPlan<'_>,
+    environment: &mut dyn Environment,
+    log: &mut Log<'_>,
+) -> Result<CellResult, WriteError> {
+    let piece = Piece::begin(&cell.at, "start");
+    let booted = environment.boot().map_err(|error| error.failure);
+    let ready = booted.as_ref().map_err(Clone::clone).and_then(|instance| {
+        crate::measure::sense::span(instance.start(), cell.deadlines.start)?;
+        Ok(instance.start().ns() as f64 / 1e6)
+    });
+    log.take(vec![piece.sample("startup.cold.ready", ready)], Vec::new())?;
+    let ended = booted.ok().map(|instance| instance.stop());
+    let error = ended.and_then(Result::err).filter(|_| !cell.stop.is_raised());
+    let left_behind = error.as_ref().and_then(not_removed);
+    Ok(CellResult { left_behind, ..CellResult::default() })
+}
+
+/// Everything the cell would have measured has failed.
+fn not_started(
+    cell: &CellPlan<'_>,
+    piece: &Piece<'_>,
+    failure: Failure,
+    log: &mut Log<'_>,
+) -> Result<(), WriteError> {
+    let mut samples = vec![piece.sample("startup.ready", Err(failure.clone()))];
+    if failure.name != FailureName::Interrupted {
+        let idle = Piece { workload: "idle", ..piece.clone() };
+        samples.push(idle.sample("memory.total.idle", Err(failure.clone())));
+        for workload in &cell.workloads {
+            let piece = Piece { workload: &workload.id, ..piece.clone() };
+            samples.extend(piece.failed(&work::metrics(workload.run), &failure));
+        }
+    }
+    let environment = cell.at.environment.clone();
+    (log.events)(Event::CellFailed { environment, failure });
+    log.take(samples, Vec::new())
+}
+
+struct Running<'a, 'b, 'c> {
+    cell: &'a CellPlan<'a>,
+    log: &'b mut Log<'c>,
+    instance: Box<dyn Instance>,
+    peaks: Peaks,
+    result: CellResult,
+}
+
+impl Running<'_, '_, '_> {
+    fn measure(&mut self) -> Result<(), WriteError> {
+        let asked = self.instance.start().start;
+        let sampler = Sampler::start(self.instance.accounts(), asked);
+        let _ = self.cell.stop.raised_within(SETTLE);
+        let measured = match self.idle()? {
+            Ok(()) => self.work(),
+            Err(failure) => self.give_up(0, &failure),
+        };
+        match sampler.map(Sampler::finish) {
+            Ok(Some(watched)) => self.watched(watched)?,
+            Ok(None) => self.warn("the sampler's thread did not survive, this cell has no time line"),
+            Err(error) => self.warn(&format!("no sampler, this cell has no time line: {error}")),
+        }
+        measured
+    }
+
+    /// The idle instance; the inner failure says that nothing more can be asked of it.
+    fn idle(&mut self) -> Result<Result<(), Failure>, WriteError> {
+        let piece = Piece::begin(&self.cell.at, "idle");
+        let seen = self.instance.inspect(QUICK);
+        let accounts = self.instance.accounts();
+        let mut samples = memory::idle(&piece, &accounts);
+        let added = self.instance.added_bytes().map_err(|error| error.failure);
+        samples.push(piece.sample("disk.added", added.map(|bytes| bytes as f64)));
+        if let Some(bytes) = self.cell.image_bytes {
+            let image = Piece { workload: "image", ..piece.clone() };
+            samples.push(image.sample("disk.image", Ok(bytes as f64)));
+        }
+        if let Ok(seen) = &seen {
+            samples.extend(memory::inside(&piece, seen));
+        }
+        self.log.take(samples, Vec::new())?;
+        Ok(seen.and_then(|seen| {
+            let checked = check_inspection(&seen, self.cell);
+            self.result.inspection = Some(seen);
+            checked
+        }))
+    }
+
+    fn work(&mut self) -> Result<(), WriteError> {
+        for (index, spec) in self.cell.workloads.iter().enumerate() {
+            let environment = self.cell.at.environment.clone();
+            (self.log.events)(Event::WorkStarted { environment, workload: spec.id.clone() });
+            let piece = Piece::begin(&self.cell.at, &spec.id);
+            let order = work::order(spec, &self.cell.limits, self.cell.seed);
+            let done = work::carry_out(&mut *self.instance, order, self.cell.deadlines.work);
+            match done {
+                Ok(done) => self.log.take(work::samples(&piece, &done), Vec::new())?,
+                // It said so itself: the next piece may go well.
+                Err(failure) if failure.name == FailureName::WorkFailed => {
+                    self.log.take(piece.failed(&work::metrics(spec.run), &failure), Vec::new())?;
+                }
+                Err(failure) => return self.give_up(index, &failure),
+            }
+            self.peaks.see(&Bill::without_standing(&self.instance.accounts()));
+        }
+        Ok(())
+    }
+
+    /// Fails the workloads from `index` on: their agent can no longer be relied on. A stop fails only what it cut.
+    fn give_up(&mut self, index: usize, failure: &Failure) -> Result<(), WriteError> {
+        let most = if failure.name == FailureName::Interrupted { 1 } else { usize::MAX };
+        let left = self.cell.workloads.iter().skip(index).take(most);
+        let samples = left
+            .flat_map(|spec| Piece::begin(&self.cell.at, &spec.id).failed(&work::metrics(spec.run), failure));
+        let samples: Vec<Sample> = samples.collect();
+        let environment = self.cell.at.environment.clone();
+        (self.log.events)(Event::CellFailed { environment, failure: failure.clone() });
+        self.log.take(samples, Vec::new())
+    }
+
+    fn watched(&mut self, watched: Watched) -> Result<(), WriteError> {
+        let share = watched.own_cpu.as_secs_f64() / watched.lasted.as_secs_f64().max(1e-9);
+        self.result.sampler_cpu_share = Some(share);
+        let mut peaks = std::mem::take(&mut self.peaks);
+        peaks.join(watched.peaks);
+        let accounts = self.instance.accounts();
+        let at = &self.cell.at;
+        let (block, environment, accelerator) = (at.block, at.environment.clone(), at.accelerator);
+        let timeline = Timeline { block, environment, accelerator, points: watched.points };
+        let samples = memory::peak(&Piece::begin(at, "idle"), &accounts, peaks);
+        self.log.take(samples, vec![Record::Timeline(timeline)])
+    }
+
+    fn warn(&self, text: &str) {
+        (self.log.events)(Event::Warning(format!("{}: {text}", self.cell.at.environment)));
+    }
+
+    /// After a stop what is left of the instance is killed rather than measured.
+    fn end(self) -> Result<CellResult, WriteError> {
+        let Running { cell, log, instance, mut result, .. } = self;
+        let piece = Piece::begin(&cell.at, "stop");
+        let ended = instance.stop();
+        if cell.stop.is_raised() {
+            return Ok(result);
+        }
+        if let Err(error) = &ended {
+            result.left_behind = not_removed(error);
+        }
+        let deadline = cell.deadlines.stop;
+        let samples = start::end_samples(&piece, ended.map_err(|error| error.failure), deadline);
+        log.take(samples, Vec::new())?;
+        Ok(result)
+    }
+}
+
+fn not_removed(error: &EnvironmentError) -> Option<String> {
+    (error.failure.name == FailureName::NotRemoved).then(|| error.to_string())
+}
+
+/// The same program as everywhere, in an instance of the same size as the environment's first.
+fn check_inspection(seen: &Inspection, cell: &CellPlan<'_>) -> Result<(), Failure> {
+    let wrong = |detail: String| Err(Failure { name: FailureName::WrongAgent, detail });
+    if seen.agent_sha256 != cell.agent_sha256 {
+        return wrong(format!(
+            "the agent inside is {}, it should be {}",
+            seen.agent_sha256, cell.agent_sha256
+        ));
+    }
+    let Some(first) = cell.expected else { return Ok(()) };
+    let differences = equality::comparable(first, seen, &cell.limits);
+    match differences.iter().find(|difference| difference.must_match && difference.a != difference.b) {
+        Some(one) => wrong(format!("{} was {} in the first cell and is {} now", one.what, one.a, one.b)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,61 @@
+//! Containers and images of one run: those that carry its label.
+
+use std::collections::HashMap;
+
+use bollard::Docker;
+use bollard::errors::Error;
+use bollard::query_parameters::{
+    ListContainersOptions, ListImagesOptions, RemoveContainerOptions, RemoveImageOptions,
+};
+
+use super::Cleaned;
+
+/// The label that everything made in the engine carries; its value is the run's id.
+const LABEL: &str = "isocost.run";
+
+/// Removes all of them from the engine at that address.
+pub(super) fn remove_all(engine: &str, run_id: &str, cleaned: &mut Cleaned) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match &runtime {
+        Ok(runtime) => runtime.block_on(remove(engine, run_id, cleaned)).map_err(|e| e.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = done {
+        cleaned.left.push(format!(
+            "containers and images with the label {LABEL}={run_id}, if any (the engine at {engine} does not answer: \
+             {error}; start it and run `isocost clean`)"
+        ));
+    }
+}
+
+async fn remove(engine: &str, run_id: &str, cleaned: &mut Cleaned) -> Result<(), Error> {
+    let docker = Docker::connect_with_host(engine)?.negotiate_version().await?;
+    let filters = Some(HashMap::from([("label".to_owned(), vec![format!("{LABEL}={run_id}")])]));
+    let of_run = ListContainersOptions { all: true, filters: filters.clone(), ..Default::default() };
+    for container in docker.list_containers(Some(of_run)).await? {
+        let Some(id) = container.id else { continue };
+        let force = RemoveContainerOptions { force: true, v: true, ..Default::default() };
+        note(&format!("container {}", short(&id)), docker.remove_container(&id, Some(force)).await, cleaned);
+    }
+    let of_run = ListImagesOptions { all: true, filters, ..Default::default() };
+    for image in docker.list_images(Some(of_run)).await? {
+        let force = RemoveImageOptions { force: true, ..Default::default() };
+        let removed = docker.remove_image(&image.id, Some(force), None).await.map(|_| ());
+        note(&format!("image {}", short(&image.id)), removed, cleaned);
+    }
+    Ok(())
+}
+
+/// What someone else removed meanwhile is removed.
+fn note(what: &str, removed: Result<(), Error>, cleaned: &mut Cleaned) {
+    match removed {
+        Ok(()) => cleaned.removed.push(what.to_owned()),
+        Err(Error::DockerResponseServerError { status_code: 404, .. }) => {}
+        Err(error) => cleaned.left.push(format!("{what} ({error})")),
+    }
+}
+
+fn short(id: &str) -> &str {
+    let id = id.strip_prefix("sha256:").unwrap_or(id);
+    id.get(..12).unwrap_or(id)
+}

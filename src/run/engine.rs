@@ -1,0 +1,263 @@
+//! A run from its plan to its last record.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use isocost_agent::protocol::Inspection;
+
+use super::cell::{self, CellPlan, CellResult};
+use super::log::{At, Log};
+use super::prepare::{self, Ready};
+use super::state::Registered;
+use super::{Event, RunError, RunOptions, RunOutcome, cache, clean};
+use crate::environment::{Environment, EnvironmentError, RunContext, factory};
+use crate::measure::clock::Instant;
+use crate::measure::journal::{self, Record, WriteError, Writer};
+use crate::measure::record::{Ending, RunRecord};
+use crate::measure::timeline::MOST_CPU_SHARE;
+use crate::plan::{Block, Cell, Plan, Role};
+use crate::suite::EnvironmentSpec;
+
+/// Makes an environment of what was asked for.
+pub type Build<'a> =
+    &'a dyn Fn(&EnvironmentSpec, &RunContext) -> Result<Box<dyn Environment>, EnvironmentError>;
+
+/// Does what was planned.
+///
+/// # Errors
+/// What kept it from measuring anything, or a run folder that could no longer be written.
+pub fn execute(plan: &Plan, options: &RunOptions, events: &dyn Fn(Event)) -> Result<RunOutcome, RunError> {
+    execute_with(plan, options, &factory::build, events)
+}
+
+/// The same with environments made otherwise.
+///
+/// # Errors
+/// As [`execute`].
+pub fn execute_with(
+    plan: &Plan,
+    options: &RunOptions,
+    build: Build<'_>,
+    events: &dyn Fn(Event),
+) -> Result<RunOutcome, RunError> {
+    prepare::check(plan)?;
+    for line in clean::stale_runs(&options.cache) {
+        events(Event::Cleaned(line));
+    }
+    let registered = Registered::new(&options.cache, prepare::engine(plan).as_deref())?;
+    let context = prepare::context(plan, options, &registered);
+    let writer = Writer::create(&options.output, &registered.run_id)?;
+    let record = prepare::record(plan, &context);
+    journal::write_run(&options.output, &record).inspect_err(|_| prepare::take_back(&options.output))?;
+    events(Event::Created { run_id: registered.run_id.clone(), folder: options.output.clone() });
+
+    // Declared after `registered`: dropped before it, so the scratch folder outlives what is in it.
+    let ready = prepare::all(plan, &context, build, events);
+    let ready = ready.inspect_err(|_| prepare::take_back(&options.output))?;
+    let mut run = Running::new(plan, options, context, record, ready, Log::new(writer, events));
+    let ending = run.blocks()?;
+    run.finish(ending)
+}
+
+struct Running<'a> {
+    plan: &'a Plan,
+    options: &'a RunOptions,
+    context: RunContext,
+    record: RunRecord,
+    ready: Ready,
+    log: Log<'a>,
+    began: Instant,
+    pace: Pace,
+    images: BTreeMap<String, u64>,
+    left_behind: Vec<String>,
+}
+
+impl<'a> Running<'a> {
+    fn new(
+        plan: &'a Plan,
+        options: &'a RunOptions,
+        context: RunContext,
+        mut record: RunRecord,
+        ready: Ready,
+        log: Log<'a>,
+    ) -> Self {
+        record.environments = ready.records();
+        record.warnings.extend(ready.warnings());
+        let image = |one: &crate::measure::record::EnvironmentRecord| {
+            Some((one.id.clone(), one.prepared.image_bytes?))
+        };
+        let images = record.environments.iter().filter_map(image).collect();
+        let pace = Pace::new(plan);
+        let began = Instant::now();
+        Self { plan, options, context, record, ready, log, began, pace, images, left_behind: Vec::new() }
+    }
+
+    fn blocks(&mut self) -> Result<Ending, WriteError> {
+        journal::write_run(&self.options.output, &self.record)?;
+        for block in &self.plan.blocks {
+            if self.context.stop.is_raised() {
+                return Ok(self.stopping(Ending::Interrupted, "a signal came"));
+            }
+            let spent = |budget: Duration| Instant::now().since(self.began) >= budget;
+            if self.options.budget.is_some_and(spent) {
+                return Ok(self.stopping(Ending::Budget, "the budget is spent"));
+            }
+            let (index, role) = (block.index, block.role);
+            let of = u32::try_from(self.plan.blocks.len()).unwrap_or(u32::MAX);
+            (self.log.events)(Event::BlockStarted { index, of, role });
+            for (position, cell) in (0..).zip(&block.cells) {
+                self.cell(block, position, cell)?;
+                if self.context.stop.is_raised() {
+                    return Ok(self.stopping(Ending::Interrupted, "a signal came"));
+                }
+            }
+        }
+        Ok(Ending::Complete)
+    }
+
+    fn stopping(&self, ending: Ending, why: &str) -> Ending {
+        (self.log.events)(Event::Stopping(why.to_owned()));
+        ending
+    }
+
+    fn cell(&mut self, block: &Block, position: u32, cell: &Cell) -> Result<(), WriteError> {
+        let (index, environment) = (block.index, cell.environment.clone());
+        (self.log.events)(Event::CellStarted { block: index, position, environment: environment.clone() });
+        if block.role == Role::Cold
+            && let Err(why) = cache::drop_page_cache()
+        {
+            self.warn(why);
+        }
+        let began = Instant::now();
+        let result = self.run_cell(block, position, cell)?;
+        self.pace.took(&environment, block.role, Instant::now().since(began));
+        self.learn(&environment, result)?;
+        (self.log.events)(Event::CellFinished { block: index, environment });
+        (self.log.events)(self.pace.progress());
+        Ok(())
+    }
+
+    fn run_cell(&mut self, block: &Block, position: u32, cell: &Cell) -> Result<CellResult, WriteError> {
+        let suite = &self.plan.suite;
+        let Some(environment) = self.ready.find(&cell.environment) else { return Ok(CellResult::default()) };
+        let at = At {
+            block: block.index,
+            position,
+            environment: cell.environment.clone(),
+            accelerator: environment.accelerator(),
+            warm_up: block.role == Role::WarmUp,
+        };
+        let known = self.record.environments.iter().find(|one| one.id == cell.environment);
+        let wanted = |id: &String| suite.workloads.iter().find(|workload| workload.id == *id);
+        let measured = block.role == Role::Measured;
+        let plan = CellPlan {
+            at,
+            workloads: cell.workloads.iter().filter_map(wanted).collect(),
+            deadlines: &suite.deadlines,
+            limits: suite.limits,
+            seed: self.plan.seed ^ u64::from(block.index),
+            expected: known.and_then(|one| one.inspection.as_ref()),
+            agent_sha256: &self.context.agent_sha256,
+            // An exact figure: once is enough.
+            image_bytes: if measured { self.images.remove(&cell.environment) } else { None },
+            stop: &self.context.stop,
+        };
+        match block.role {
+            Role::Cold => cell::run_cold(&plan, environment, &mut self.log),
+            Role::WarmUp | Role::Measured => cell::run(&plan, environment, &mut self.log),
+        }
+    }
+
+    fn learn(&mut self, environment: &str, result: CellResult) -> Result<(), WriteError> {
+        if let Some(share) = result.sampler_cpu_share {
+            if share > MOST_CPU_SHARE {
+                self.warn(format!(
+                    "the sampler took more than {:.0} % of one core in some cells",
+                    MOST_CPU_SHARE * 1e2
+                ));
+            }
+            let most = self.record.sampler_cpu_share.map_or(share, |most| most.max(share));
+            self.record.sampler_cpu_share = Some(most);
+        }
+        if let Some(what) = result.left_behind {
+            self.left_behind.push(what);
+        }
+        let Some(inspection) = result.inspection else { return Ok(()) };
+        self.saw(environment, inspection)
+    }
+
+    /// On disk at once: a run that is killed later still proves its sizes.
+    fn saw(&mut self, environment: &str, inspection: Inspection) -> Result<(), WriteError> {
+        let mut all = self.record.environments.iter_mut();
+        let Some(one) = all.find(|one| one.id == environment && one.inspection.is_none()) else {
+            return Ok(());
+        };
+        one.inspection = Some(inspection);
+        journal::write_run(&self.options.output, &self.record)
+    }
+
+    /// Each warning once, however often its cause comes.
+    fn warn(&mut self, text: String) {
+        if !self.record.warnings.contains(&text) {
+            (self.log.events)(Event::Warning(text.clone()));
+            self.record.warnings.push(text);
+        }
+    }
+
+    fn finish(mut self, ending: Ending) -> Result<RunOutcome, RunError> {
+        self.left_behind.extend(self.ready.dispose());
+        self.record.ending = ending;
+        self.record.ended_at = Some(jiff::Timestamp::now());
+        self.log.writer.append(&[Record::End])?;
+        journal::write_run(&self.options.output, &self.record)?;
+        Ok(RunOutcome {
+            folder: self.options.output.clone(),
+            record: self.record,
+            measured: self.log.measured,
+            failed: self.log.failed,
+            left_behind: self.left_behind,
+        })
+    }
+}
+
+/// How long cells take, and so how long is left.
+struct Pace {
+    left: BTreeMap<(String, bool), u32>,
+    taken: BTreeMap<(String, bool), (u32, Duration)>,
+    done: u32,
+    of: u32,
+}
+
+impl Pace {
+    fn new(plan: &Plan) -> Self {
+        let mut left = BTreeMap::new();
+        for block in &plan.blocks {
+            for cell in &block.cells {
+                *left.entry((cell.environment.clone(), block.role == Role::Cold)).or_default() += 1;
+            }
+        }
+        let of = left.values().sum();
+        Self { left, taken: BTreeMap::new(), done: 0, of }
+    }
+
+    fn took(&mut self, environment: &str, role: Role, time: Duration) {
+        let key = (environment.to_owned(), role == Role::Cold);
+        if let Some(left) = self.left.get_mut(&key) {
+            *left = left.saturating_sub(1);
+        }
+        let taken = self.taken.entry(key).or_default();
+        *taken = (taken.0 + 1, taken.1 + time);
+        self.done += 1;
+    }
+
+    fn progress(&self) -> Event {
+        let one = |(key, count): (&(String, bool), &u32)| {
+            if *count == 0 {
+                return Some(Duration::ZERO);
+            }
+            self.taken.get(key).map(|(times, total)| *total * *count / (*times).max(1))
+        };
+        let left = self.left.iter().map(one).sum::<Option<Duration>>();
+        Event::Progress { done: self.done, of: self.of, left }
+    }
+}

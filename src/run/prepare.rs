@@ -1,0 +1,165 @@
+//! Before the first cell: the plan is checked, environments are made ready, all or none.
+
+use std::path::Path;
+
+use super::engine::Build;
+use super::state::Registered;
+use super::{Event, RunError, RunOptions, Unavailable};
+use crate::environment::{Environment, EnvironmentError, Prepared, RunContext};
+use crate::image::kernel::sha256_hex;
+use crate::measure::host;
+use crate::measure::journal::{JOURNAL_FILE, RUN_FILE};
+use crate::measure::record::{Ending, EnvironmentRecord, RunRecord, SCHEMA};
+use crate::measure::sample::FailureName;
+use crate::plan::Plan;
+use crate::suite::KindSpec;
+
+/// Every name in the plan is in its suite.
+pub(super) fn check(plan: &Plan) -> Result<(), RunError> {
+    let suite = &plan.suite;
+    for cell in plan.blocks.iter().flat_map(|block| &block.cells) {
+        if !suite.environments.iter().any(|one| one.id == cell.environment) {
+            return Err(RunError::BadPlan { what: format!("the environment {}", cell.environment) });
+        }
+        let unknown = |id: &&String| !suite.workloads.iter().any(|one| one.id == **id);
+        if let Some(id) = cell.workloads.iter().find(unknown) {
+            return Err(RunError::BadPlan { what: format!("the workload {id}") });
+        }
+    }
+    Ok(())
+}
+
+/// The address of the container engine, where the plan needs one.
+pub(super) fn engine(plan: &Plan) -> Option<String> {
+    let any = plan.suite.environments.iter().any(|one| matches!(one.kind, KindSpec::Docker(_)));
+    let address = || std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
+    any.then(|| address().unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned()))
+}
+
+/// What all environments share.
+pub(super) fn context(plan: &Plan, options: &RunOptions, registered: &Registered) -> RunContext {
+    RunContext {
+        run_id: registered.run_id.clone(),
+        agent: options.agent.clone(),
+        agent_sha256: sha256_hex(&options.agent),
+        scratch: registered.scratch.clone(),
+        cache: options.cache.clone(),
+        limits: plan.suite.limits,
+        start_deadline: plan.suite.deadlines.start,
+        stop: options.stop.clone(),
+    }
+}
+
+/// `run.json` as it is before the first boot.
+pub(super) fn record(plan: &Plan, context: &RunContext) -> RunRecord {
+    RunRecord {
+        schema: SCHEMA,
+        run_id: context.run_id.clone(),
+        isocost_version: env!("CARGO_PKG_VERSION").to_owned(),
+        agent_sha256: context.agent_sha256.clone(),
+        started_at: jiff::Timestamp::now(),
+        ended_at: None,
+        ending: Ending::Unfinished,
+        host: host::look(&context.scratch),
+        plan: plan.clone(),
+        environments: Vec::new(),
+        warnings: Vec::new(),
+        sampler_cpu_share: None,
+    }
+}
+
+/// A run folder in which nothing was measured is no run: the next one may use it.
+pub(super) fn take_back(folder: &Path) {
+    let _ = std::fs::remove_file(folder.join(JOURNAL_FILE));
+    let _ = std::fs::remove_file(folder.join(RUN_FILE));
+    // Only where it is empty.
+    let _ = std::fs::remove_dir(folder);
+}
+
+/// Environments that are ready. Dropping it disposes of them, in a panic too.
+pub(super) struct Ready {
+    all: Vec<(Box<dyn Environment>, Prepared)>,
+}
+
+impl Ready {
+    pub(super) fn find(&mut self, id: &str) -> Option<&mut dyn Environment> {
+        let one = self.all.iter_mut().find(|(environment, _)| environment.id() == id)?;
+        Some(&mut *one.0)
+    }
+
+    pub(super) fn records(&self) -> Vec<EnvironmentRecord> {
+        let record = |(environment, prepared): &(Box<dyn Environment>, Prepared)| EnvironmentRecord {
+            id: environment.id().to_owned(),
+            kind: environment.kind(),
+            accelerator: environment.accelerator(),
+            prepared: prepared.clone(),
+            inspection: None,
+        };
+        self.all.iter().map(record).collect()
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let all = self.all.iter();
+        let lines = all.flat_map(|(environment, prepared)| {
+            prepared.warnings.iter().map(|text| format!("{}: {text}", environment.id()))
+        });
+        lines.collect()
+    }
+
+    /// Removes what they made; returns what could not be.
+    pub(super) fn dispose(&mut self) -> Vec<String> {
+        let gone = self.all.drain(..);
+        gone.filter_map(|(mut environment, _)| environment.dispose().err()).map(|e| e.to_string()).collect()
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        self.dispose();
+    }
+}
+
+/// Makes all environments of the plan ready, in the suite's order.
+pub(super) fn all(
+    plan: &Plan,
+    context: &RunContext,
+    build: Build<'_>,
+    events: &dyn Fn(Event),
+) -> Result<Ready, RunError> {
+    let mut ready = Ready { all: Vec::new() };
+    let mut missing = Vec::new();
+    let used =
+        |id: &str| plan.blocks.iter().flat_map(|block| &block.cells).any(|cell| cell.environment == id);
+    for spec in plan.suite.environments.iter().filter(|spec| used(&spec.id)) {
+        if context.stop.is_raised() {
+            return Err(RunError::Interrupted);
+        }
+        events(Event::Preparing { environment: spec.id.clone() });
+        let made = build(spec, context).and_then(|mut environment| {
+            // Where it fails, what it made so far goes with it.
+            let prepared = environment.prepare().inspect_err(|_| drop(environment.dispose()))?;
+            Ok((environment, prepared))
+        });
+        match made {
+            Ok((environment, prepared)) => {
+                events(told(&*environment, &prepared));
+                ready.all.push((environment, prepared));
+            }
+            Err(error) if error.failure.name == FailureName::Interrupted => {
+                return Err(RunError::Interrupted);
+            }
+            Err(EnvironmentError { environment, failure }) => {
+                missing.push(Unavailable { environment, failure })
+            }
+        }
+    }
+    if missing.is_empty() { Ok(ready) } else { Err(RunError::Unavailable(missing)) }
+}
+
+fn told(environment: &dyn Environment, prepared: &Prepared) -> Event {
+    Event::Prepared {
+        environment: environment.id().to_owned(),
+        accelerator: environment.accelerator(),
+        prepared: prepared.clone(),
+    }
+}

@@ -1,0 +1,89 @@
+//! Signals and panics: the first signal ends the run cleanly, the second at once.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+
+use crate::environment::agent::StopSignal;
+
+/// While this lives, SIGINT, SIGTERM and SIGHUP raise the stop signal. Dropping it ends its thread; the handlers then
+/// do nothing more.
+#[derive(Debug)]
+pub struct Watching {
+    handle: Handle,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// Begins to watch.
+///
+/// # Errors
+/// Where the system gives no handler or no thread.
+pub fn watch(stop: StopSignal) -> std::io::Result<Watching> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let handle = signals.handle();
+    let thread = std::thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            if stop.is_raised() {
+                give_up(signal);
+            }
+            say("stopping: what runs is removed first; once more to leave at once");
+            stop.raise();
+        }
+    })?;
+    Ok(Watching { handle, thread: Some(thread) })
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.handle.close();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The user asked twice. Samples are on disk; what runs still is found by its label later.
+#[allow(clippy::exit)]
+fn give_up(signal: i32) -> ! {
+    say(
+        "left at once: containers, virtual machines and folders of this run may be left; `isocost clean` removes them",
+    );
+    std::process::exit(128 + signal)
+}
+
+/// Standard error may be closed; there is nobody else to tell.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "isocost: {text}");
+}
+
+/// Has a panic say where the samples are, after the usual message.
+pub fn name_folder_on_panic(folder: PathBuf) {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        say(&format!(
+            "this is a fault in isocost. Samples taken so far are in {}; `isocost report` reads them, \
+             `isocost clean` removes what may be left running",
+            folder.display()
+        ));
+    }));
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_signal_raises_the_stop_and_watching_can_end() {
+        let stop = StopSignal::new().unwrap();
+        let watching = watch(stop.clone()).unwrap();
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
+        assert!(stop.raised_within(Duration::from_secs(10)));
+        drop(watching);
+    }
+}

@@ -1,0 +1,197 @@
+//! A run's own folder, and the lock that says it lives.
+//!
+//! `CACHE/runs/RUN_ID/` is the run's scratch folder; beside it `RUN_ID.lock` is held by flock(2) for the life of the
+//! run. The kernel lets go of it however the run ends, so a lock that can be had belongs to a run that is over. The
+//! lock's file holds the address of the container engine the run used, if any.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+
+use super::RunError;
+
+const SUFFIX: &str = ".lock";
+
+/// The folder that holds the state of all runs.
+#[must_use]
+pub fn runs_folder(cache: &Path) -> PathBuf {
+    cache.join("runs")
+}
+
+/// A run that is registered. Dropping it removes its folder, then its lock.
+#[derive(Debug)]
+pub struct Registered {
+    /// Its id.
+    pub run_id: String,
+    /// Its scratch folder.
+    pub scratch: PathBuf,
+    lock_path: PathBuf,
+    _lock: File,
+}
+
+impl Registered {
+    /// Registers a new run, which may make containers in `engine`.
+    ///
+    /// # Errors
+    /// The folder that could not be made.
+    pub fn new(cache: &Path, engine: Option<&str>) -> Result<Self, RunError> {
+        let folder = runs_folder(cache);
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| RunError::State { path, source }
+        };
+        std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
+        // Paths of sockets are made of it, and other programs are told of them.
+        let folder = std::fs::canonicalize(&folder).map_err(failed(&folder))?;
+        loop {
+            let run_id = new_id();
+            let lock_path = folder.join(format!("{run_id}{SUFFIX}"));
+            let mut lock = match OpenOptions::new().write(true).create_new(true).open(&lock_path) {
+                Ok(lock) => lock,
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(e) => return Err(failed(&lock_path)(e)),
+            };
+            // Who cleans up may have found it in the moment before, and removes it: then again, with another id.
+            if !try_lock(&lock).map_err(failed(&lock_path))? || !lock_path.exists() {
+                continue;
+            }
+            lock.write_all(engine.unwrap_or_default().as_bytes()).map_err(failed(&lock_path))?;
+            let scratch = folder.join(&run_id);
+            std::fs::create_dir(&scratch).map_err(failed(&scratch))?;
+            return Ok(Self { run_id, scratch, lock_path, _lock: lock });
+        }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        // Where the folder stays, so does the lock's name: `clean` finds both.
+        if remove_folder(&self.scratch).is_ok() {
+            let _ = std::fs::remove_file(&self.lock_path);
+        }
+    }
+}
+
+/// A run that is over and left its state. While this is held no other `clean` touches it.
+#[derive(Debug)]
+pub struct Stale {
+    /// Its id.
+    pub run_id: String,
+    /// Its scratch folder.
+    pub scratch: PathBuf,
+    /// The container engine it used.
+    pub engine: Option<String>,
+    lock_path: PathBuf,
+    _lock: File,
+}
+
+impl Stale {
+    /// Removes what the file system has of it; returns whether there was a scratch folder.
+    ///
+    /// # Errors
+    /// The path that stays, and why.
+    pub fn remove(self) -> Result<bool, (PathBuf, io::Error)> {
+        let had = self.scratch.exists();
+        remove_folder(&self.scratch).map_err(|error| (self.scratch.clone(), error))?;
+        std::fs::remove_file(&self.lock_path).map_err(|error| (self.lock_path.clone(), error))?;
+        Ok(had)
+    }
+}
+
+/// Runs of this cache that are over and were not removed. Live ones, and locks that cannot be opened (another user's),
+/// are left out.
+///
+/// # Errors
+/// Where the folder is there and cannot be listed.
+pub fn stale(cache: &Path) -> io::Result<Vec<Stale>> {
+    let folder = runs_folder(cache);
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e),
+    };
+    let folder = std::fs::canonicalize(&folder)?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let ids = names.filter_map(|name| name.strip_suffix(SUFFIX).map(str::to_owned));
+    let mut found: Vec<Stale> = ids.filter(|id| is_id(id)).filter_map(|id| take_over(&folder, id)).collect();
+    found.sort_by(|a, b| a.run_id.cmp(&b.run_id));
+    Ok(found)
+}
+
+fn take_over(folder: &Path, run_id: String) -> Option<Stale> {
+    let lock_path = folder.join(format!("{run_id}{SUFFIX}"));
+    let lock = OpenOptions::new().write(true).open(&lock_path).ok()?;
+    if !try_lock(&lock).ok()? {
+        return None;
+    }
+    let engine = std::fs::read_to_string(&lock_path).ok().filter(|engine| !engine.is_empty());
+    Some(Stale { scratch: folder.join(&run_id), run_id, engine, lock_path, _lock: lock })
+}
+
+/// Ids are made of lower-case letters, digits and hyphens; nothing else is ever taken for one.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn new_id() -> String {
+    let now = jiff::Timestamp::now();
+    // Runs of one second in different caches have different processes, and runs of one process different moments.
+    let moment = now.subsec_nanosecond().unsigned_abs() / 1000;
+    let mark = (moment ^ std::process::id().rotate_left(7)) & 0xf_ffff;
+    format!("{}-{mark:05x}", now.strftime("%Y%m%d-%H%M%S"))
+}
+
+fn try_lock(file: &File) -> io::Result<bool> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn remove_folder(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_live_run_is_never_stale_and_leaves_nothing() {
+        let cache = tempfile::tempdir().unwrap();
+        let run = Registered::new(cache.path(), None).unwrap();
+        assert!(is_id(&run.run_id) && run.scratch.is_dir());
+        assert!(stale(cache.path()).unwrap().is_empty());
+        drop(run);
+        assert_eq!(std::fs::read_dir(runs_folder(cache.path())).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_run_that_was_killed_is_stale_and_removed_once() {
+        let cache = tempfile::tempdir().unwrap();
+        let folder = runs_folder(cache.path());
+        std::fs::create_dir_all(folder.join("r-1/deep")).unwrap();
+        std::fs::write(folder.join("r-1.lock"), "").unwrap();
+        std::fs::write(folder.join("keep.txt"), "").unwrap();
+        let found = stale(cache.path()).unwrap();
+        assert_eq!((found.len(), &found[0].engine), (1, &None));
+        assert!(stale(cache.path()).unwrap().is_empty(), "held by the first");
+        assert!(found.into_iter().next().unwrap().remove().unwrap());
+        let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["keep.txt"]);
+    }
+
+    #[test]
+    fn nothing_to_clean_is_no_error() {
+        assert!(stale(Path::new("/nonexistent")).unwrap().is_empty());
+        assert!(!is_id("../x") && !is_id("") && is_id("20261124-a1"));
+    }
+}

@@ -1,0 +1,304 @@
+#![allow(clippy::unwrap_used)]
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::time::Duration;
+
+use isocost_agent::protocol::Workload;
+
+use super::engine::execute_with;
+use super::fake::{Fake, Fault, Script};
+use super::*;
+use crate::environment::agent::StopSignal;
+use crate::environment::{Environment, EnvironmentError, Limits, RunContext};
+use crate::measure::journal::{self, Run};
+use crate::measure::record::Ending;
+use crate::measure::sample::{FailureName, Outcome, Sample};
+use crate::plan::{Block, Cell, Plan, Role};
+use crate::suite::{Blocks, Deadlines, EnvironmentSpec, KindSpec, NativeSpec, Suite, WorkloadSpec};
+
+fn plan(roles: &[Role]) -> Plan {
+    let environment =
+        |id: &str| EnvironmentSpec { id: id.into(), workloads: None, kind: KindSpec::Native(NativeSpec {}) };
+    let workload = |id: &str, run| WorkloadSpec {
+        id: id.into(),
+        run,
+        duration: Duration::from_millis(1),
+        bytes: 0,
+        direct: false,
+        threads: None,
+    };
+    let second = Duration::from_secs(1);
+    let suite = Suite {
+        name: "t".into(),
+        description: String::new(),
+        limits: Limits { cpus: 1, memory_bytes: 1 << 28 },
+        blocks: Blocks { count: 1, warm_up: 0, cold: 0 },
+        deadlines: Deadlines { start: second, work: second, stop: second },
+        environments: vec![environment("a"), environment("b")],
+        workloads: vec![workload("int", Workload::CpuInteger), workload("read", Workload::DiskRandomRead)],
+    };
+    let cell =
+        |id: &str| Cell { environment: id.into(), workloads: vec!["read".to_owned(), "int".to_owned()] };
+    // The order turns from block to block, as a drawn one would.
+    let cells =
+        |index: u32| if index % 2 == 0 { vec![cell("a"), cell("b")] } else { vec![cell("b"), cell("a")] };
+    let blocks = (0..).zip(roles).map(|(index, &role)| Block { index, role, cells: cells(index) }).collect();
+    Plan { suite, seed: 40, blocks }
+}
+
+struct Ran {
+    result: Result<RunOutcome, RunError>,
+    diary: Vec<String>,
+    events: Vec<Event>,
+    folder: tempfile::TempDir,
+}
+
+impl Ran {
+    fn read(&self) -> Run {
+        journal::read(&self.folder.path().join("out")).unwrap()
+    }
+
+    fn nothing_is_left(&self) {
+        let runs = state::runs_folder(&self.folder.path().join("cache"));
+        assert_eq!(std::fs::read_dir(runs).unwrap().count(), 0);
+    }
+}
+
+fn options(folder: &Path) -> RunOptions {
+    RunOptions {
+        output: folder.join("out"),
+        cache: folder.join("cache"),
+        agent: std::sync::Arc::from(&b"agent"[..]),
+        budget: None,
+        stop: StopSignal::new().unwrap(),
+    }
+}
+
+/// Faults are those of environment `b`; `a` is always well.
+fn ran_with(plan: &Plan, faults: &[(u32, Fault)], change: impl Fn(&mut RunOptions)) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options(folder.path());
+    change(&mut options);
+    let script = Script { faults: faults.to_vec(), ..Script::default() };
+    let build = |spec: &EnvironmentSpec, context: &RunContext| {
+        let mut script = script.clone();
+        script.faults.retain(|_| spec.id == "b");
+        Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(Fake::new(&spec.id, context, script)))
+    };
+    let events = RefCell::new(Vec::new());
+    let result = execute_with(plan, &options, &build, &|event| events.borrow_mut().push(event));
+    let diary = script.diary.lock().unwrap().clone();
+    Ran { result, diary, events: events.into_inner(), folder }
+}
+
+fn ran(roles: &[Role], faults: &[(u32, Fault)]) -> Ran {
+    ran_with(&plan(roles), faults, |_| {})
+}
+
+fn failures(run: &Run) -> Vec<(&str, &str, FailureName)> {
+    let failed = |sample: &'_ Sample| match &sample.outcome {
+        Outcome::Failed(failure) => Some(failure.name),
+        Outcome::Value(_) => None,
+    };
+    let all = run.samples.iter();
+    all.filter_map(|sample| Some((&*sample.environment, &*sample.metric, failed(sample)?))).collect()
+}
+
+const ALL_OF_WORK: [&str; 6] = [
+    "disk.random-read.rate",
+    "disk.random-read.host-cpu",
+    "disk.random-read.latency.p50",
+    "disk.random-read.latency.p99",
+    "cpu.integer.rate",
+    "cpu.integer.host-cpu",
+];
+
+#[test]
+fn cells_come_in_the_plans_order_and_all_is_in_the_journal() {
+    let ran = ran(&[Role::Cold, Role::WarmUp, Role::Measured], &[]);
+    let outcome = ran.result.as_ref().unwrap();
+    assert_eq!((outcome.record.ending, outcome.failed), (Ending::Complete, 0));
+    let work = |id: &str, seed: u32| {
+        [
+            "boot".to_owned(),
+            format!("work DiskRandomRead seed {seed}"),
+            format!("work CpuInteger seed {seed}"),
+            "stop".to_owned(),
+        ]
+        .map(|what| format!("{id} {what}"))
+        .to_vec()
+    };
+    let words = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
+    let expected = [
+        words("a prepare,b prepare,a boot,a stop,b boot,b stop"),
+        [work("b", 41), work("a", 41), work("a", 42), work("b", 42)].concat(),
+        words("a dispose,b dispose"),
+    ];
+    assert_eq!(ran.diary, expected.concat());
+    let run = ran.read();
+    assert!(run.complete && !run.dropped_tail);
+    assert_eq!(run.samples.len() as u64, outcome.measured);
+    assert!(run.samples.iter().all(|sample| sample.warm_up == (sample.block == 1)));
+    assert_eq!(run.samples.iter().filter(|s| s.metric == "startup.cold.ready").count(), 2);
+    assert_eq!(run.samples.iter().filter(|s| s.metric == "disk.image").count(), 2);
+    assert_eq!((run.starts.len(), run.timelines.len()), (4, 4));
+    assert!(run.record.environments.iter().all(|one| one.inspection.is_some()));
+    assert!(run.record.sampler_cpu_share.is_some());
+    assert!(run.record.warnings.contains(&"b: made up".to_owned()));
+    ran.nothing_is_left();
+}
+
+#[test]
+fn every_sample_has_a_metric_of_the_catalogue_and_is_told_of() {
+    let ran = ran(&[Role::Measured], &[]);
+    let run = ran.read();
+    for sample in &run.samples {
+        assert!(crate::measure::metric::find(&sample.metric).is_some(), "{}", sample.metric);
+    }
+    let told = ran.events.iter().filter(|event| matches!(event, Event::SampleTaken(_))).count();
+    assert_eq!(told, run.samples.len());
+    let progress = ran.events.iter().rev().find(|event| matches!(event, Event::Progress { .. }));
+    assert_eq!(progress, Some(&Event::Progress { done: 2, of: 2, left: Some(Duration::ZERO) }));
+}
+
+#[test]
+fn a_boot_that_fails_fails_its_cell_and_the_run_goes_on() {
+    let ran = ran(&[Role::Measured, Role::Measured], &[(1, Fault::Boot(FailureName::NeverReady))]);
+    assert_eq!(ran.result.as_ref().unwrap().failed, 8);
+    let run = ran.read();
+    let mut expected = vec!["startup.ready", "memory.total.idle"];
+    expected.extend(ALL_OF_WORK);
+    let expected: Vec<_> =
+        expected.into_iter().map(|metric| ("b", metric, FailureName::NeverReady)).collect();
+    assert_eq!(failures(&run), expected);
+    assert!(run.samples.iter().any(|s| s.environment == "b" && s.block == 1 && s.value().is_some()));
+}
+
+#[test]
+fn an_agent_that_dies_fails_what_was_left_for_it() {
+    for name in [FailureName::ExitedEarly, FailureName::Garbage, FailureName::TimedOut] {
+        let ran = ran(&[Role::Measured], &[(1, Fault::Work(name))]);
+        let expected = ALL_OF_WORK.map(|metric| ("b", metric, name));
+        assert_eq!(failures(&ran.read()), expected);
+        assert_eq!(ran.diary.iter().filter(|line| line.starts_with("b work")).count(), 1);
+    }
+}
+
+#[test]
+fn an_agent_that_cannot_be_looked_at_is_not_worked() {
+    let ran = ran(&[Role::Measured], &[(1, Fault::Inspect(FailureName::Garbage))]);
+    assert_eq!(failures(&ran.read()), ALL_OF_WORK.map(|metric| ("b", metric, FailureName::Garbage)));
+    assert!(!ran.diary.iter().any(|line| line.starts_with("b work")));
+}
+
+#[test]
+fn work_that_the_agent_refuses_fails_alone() {
+    let ran = ran(&[Role::Measured], &[(1, Fault::Work(FailureName::WorkFailed))]);
+    assert_eq!(ran.diary.iter().filter(|line| line.starts_with("b work")).count(), 2);
+}
+
+#[test]
+fn another_agent_or_another_size_is_never_measured() {
+    for fault in [Fault::OtherAgent, Fault::OtherSize] {
+        let ran = ran(&[Role::Measured, Role::Measured], &[(2, fault)]);
+        assert_eq!(failures(&ran.read()), ALL_OF_WORK.map(|metric| ("b", metric, FailureName::WrongAgent)));
+    }
+}
+
+#[test]
+fn a_start_whose_clock_runs_back_is_void() {
+    let ran = ran(&[Role::Cold, Role::Measured], &[(1, Fault::BackwardSpan), (2, Fault::BackwardSpan)]);
+    let expected = ["startup.cold.ready", "startup.ready"];
+    assert_eq!(failures(&ran.read()), expected.map(|metric| ("b", metric, FailureName::ClockVoid)));
+}
+
+#[test]
+fn what_is_not_removed_is_a_failure_and_named() {
+    let ran = ran(&[Role::Measured], &[(1, Fault::Stop(FailureName::NotRemoved))]);
+    assert_eq!(failures(&ran.read()), [("b", "end.total", FailureName::NotRemoved)]);
+    assert_eq!(ran.result.unwrap().left_behind.len(), 1);
+}
+
+#[test]
+fn a_stop_in_the_middle_keeps_all_samples_and_leaves_nothing() {
+    let ran = ran(&[Role::Measured, Role::Measured], &[(1, Fault::StopInWork)]);
+    let outcome = ran.result.as_ref().unwrap();
+    assert_eq!(outcome.record.ending, Ending::Interrupted);
+    let run = ran.read();
+    assert!(run.complete);
+    assert_eq!(
+        run.samples.iter().filter(|s| s.environment == "a" && s.metric == "cpu.integer.rate").count(),
+        1
+    );
+    assert!(failures(&run).iter().all(|(_, _, name)| *name == FailureName::Interrupted));
+    let ends: Vec<_> = ran.diary.iter().rev().take(3).rev().collect();
+    assert_eq!(ends, ["b stop", "a dispose", "b dispose"]);
+    ran.nothing_is_left();
+}
+
+#[test]
+fn a_stop_before_the_first_cell_is_no_run() {
+    let ran = ran_with(&plan(&[Role::Measured]), &[], |options| options.stop.raise());
+    assert!(matches!(ran.result, Err(RunError::Interrupted)));
+    assert!(!ran.folder.path().join("out").exists());
+    ran.nothing_is_left();
+}
+
+#[test]
+fn the_budget_ends_a_run_between_blocks() {
+    let spent = |options: &mut RunOptions| options.budget = Some(Duration::from_millis(100));
+    let ran = ran_with(&plan(&[Role::Measured, Role::Measured]), &[], spent);
+    assert_eq!(ran.result.as_ref().unwrap().record.ending, Ending::Budget);
+    assert!(ran.read().samples.iter().all(|sample| sample.block == 0));
+    assert!(ran.events.iter().any(|event| matches!(event, Event::Stopping(_))));
+}
+
+#[test]
+fn an_environment_that_cannot_run_here_is_told_before_anything_is_measured() {
+    let ran = ran(&[Role::Measured], &[(0, Fault::Prepare(FailureName::Engine))]);
+    match ran.result.as_ref().unwrap_err() {
+        RunError::Unavailable(all) => assert_eq!(all[0].environment, "b"),
+        other => panic!("{other}"),
+    }
+    assert_eq!(ran.diary, ["a prepare", "b prepare", "b dispose", "a dispose"]);
+    assert!(!ran.folder.path().join("out").exists());
+    ran.nothing_is_left();
+}
+
+#[test]
+fn a_panic_leaves_samples_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path());
+    let script = Script { faults: vec![(1, Fault::PanicInWork)], ..Script::default() };
+    let diary = script.diary.clone();
+    let build = |spec: &EnvironmentSpec, context: &RunContext| {
+        Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(Fake::new(&spec.id, context, script.clone())))
+    };
+    let plan = plan(&[Role::Measured]);
+    let run = std::panic::AssertUnwindSafe(|| execute_with(&plan, &options, &build, &|_| {}));
+    assert!(std::panic::catch_unwind(run).is_err());
+    let diary = diary.lock().unwrap().clone();
+    assert!(diary.ends_with(&["a killed".into(), "a dispose".into(), "b dispose".into()]), "{diary:?}");
+    let run = journal::read(&folder.path().join("out")).unwrap();
+    assert!(!run.complete && run.samples.iter().any(|sample| sample.metric == "startup.ready"));
+    assert_eq!(std::fs::read_dir(state::runs_folder(&folder.path().join("cache"))).unwrap().count(), 0);
+}
+
+#[test]
+fn a_plan_that_names_what_its_suite_lacks_is_refused() {
+    let mut plan = plan(&[Role::Measured]);
+    plan.blocks[0].cells[0].workloads.push("nope".into());
+    let ran = ran_with(&plan, &[], |_| {});
+    assert!(matches!(ran.result, Err(RunError::BadPlan { .. })));
+    assert!(ran.diary.is_empty());
+}
+
+#[test]
+fn a_folder_that_cannot_hold_the_run_is_told_before_anything_boots() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let ran = ran_with(&plan(&[Role::Measured]), &[], |options| options.output = file.path().to_owned());
+    assert!(matches!(ran.result, Err(RunError::Output(_))));
+    assert!(ran.diary.is_empty());
+    ran.nothing_is_left();
+}
