@@ -7,6 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::suite::Suite;
 
+mod draw;
+mod estimate;
+mod narrow;
+
+pub use draw::make;
+pub use estimate::{Estimate, estimate};
+pub use narrow::{Narrowing, UnknownId, narrow};
+
 /// Everything that will be done, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -49,4 +57,14 @@ pub struct Cell {
     /// Ids of its workloads in their order inside the cell (drawn from the seed, the same for every
     /// environment of the block, so that each pair is alike).
     pub workloads: Vec<String>,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cold => "cold",
+            Self::WarmUp => "warm-up",
+            Self::Measured => "measured",
+        })
+    }
 }

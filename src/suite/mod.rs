@@ -2,8 +2,10 @@
 //!
 //! In: a TOML file (schema: docs/suites.md) or the name of a built-in one. Out: a checked [`Suite`]. It must
 //! never touch the host beyond reading that file.
+//!
+//! What was written ([`raw`]) becomes what is meant ([`Suite`]) in one step, is held against the rules that need no
+//! host ([`check`]), and against the host by [`check_against_host`] only.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +14,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::Limits;
 
-/// What to measure. Serialises back into the TOML it can be read from, so that a run folder can be rerun.
+mod built_in;
+mod check;
+mod error;
+mod file;
+mod filter;
+mod host;
+mod locate;
+mod raw;
+mod resolve;
+mod units;
+mod workloads;
+
+pub use built_in::built_in;
+pub use check::{Misfit, check, warnings};
+pub use error::{Place, SuiteError, similar};
+pub use file::{load, parse};
+pub use filter::Filter;
+pub use host::{HostSize, check_against_host};
+pub use units::{Size, Time, UnitError};
+pub use workloads::{WORKLOADS, is_disk as uses_disk, named as workload_named, purpose as workload_purpose};
+
+/// What to measure. Serialises into `run.json`, so that a run folder can be rerun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Suite {
     /// Its name: the file's stem for a user's own.
@@ -187,10 +210,4 @@ pub struct WorkloadSpec {
     pub direct: bool,
     /// Threads; `None`: 1, or the CPU limit for `threads`.
     pub threads: Option<u32>,
-}
-
-/// Suites that are part of the program: name and the file they were made from.
-#[must_use]
-pub fn built_in() -> BTreeMap<&'static str, &'static str> {
-    BTreeMap::new()
 }

@@ -1,0 +1,101 @@
+//! From a name or a file to a suite.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::check::{self, Misfit};
+use super::error::{Place, SuiteError, similar};
+use super::locate::{self, Step};
+use super::raw::{Raw, SCHEMA};
+use super::{Suite, built_in, resolve};
+
+/// A suite of a thousand workloads has a tenth of it.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// The suite that `asked` names: a built-in one, or a file where it has a `/` or ends in `.toml`.
+///
+/// # Errors
+/// What is wrong, in which file, line and column, and what is allowed there.
+pub fn load(asked: &str) -> Result<Suite, SuiteError> {
+    if let Some(text) = built_in().get(asked) {
+        return parse(text, &format!("suites/{asked}.toml"));
+    }
+    if !asked.contains('/') && !asked.ends_with(".toml") {
+        let known: Vec<String> = built_in().into_keys().map(str::to_owned).collect();
+        let similar = similar(asked, built_in().into_keys()).map(str::to_owned);
+        return Err(SuiteError::Unknown { name: asked.to_owned(), known, similar });
+    }
+    let path = PathBuf::from(asked);
+    let bytes = read(&path)?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| SuiteError::NotText { place: locate::at(asked, &bytes, error.valid_up_to()) })?;
+    parse(text, asked)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, SuiteError> {
+    let failed = |source| SuiteError::Unreadable { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(SuiteError::TooLarge { path: path.to_owned(), limit: MOST_BYTES });
+    }
+    Ok(bytes)
+}
+
+/// The suite in `text`; `file` is what messages call it, and what paths in it are relative to.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(text: &str, file: &str) -> Result<Suite, SuiteError> {
+    let raw: Raw = toml::from_str(text).map_err(|error| told(&error, text, file))?;
+    let wrong = |misfit: Misfit| SuiteError::Wrong {
+        place: locate::of(file, text, &misfit.path),
+        what: format!("{} {}", misfit.key(), misfit.what),
+    };
+    if raw.schema != SCHEMA {
+        let what = format!("is {}, this version of isocost reads {SCHEMA}", raw.schema);
+        return Err(wrong(Misfit { path: vec![Step::Key("schema")], what }));
+    }
+    let suite = resolve::resolve(raw, Path::new(file)).map_err(wrong)?;
+    check::check(&suite).map_err(wrong)?;
+    Ok(suite)
+}
+
+/// The TOML library's message with the place in our form and a hint for a slip of the pen.
+fn told(error: &toml::de::Error, text: &str, file: &str) -> SuiteError {
+    let place = match error.span() {
+        Some(span) => locate::at(file, text.as_bytes(), span.start),
+        None => Place { file: file.to_owned(), line: None, column: None },
+    };
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    let hint = meant(&message).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    SuiteError::Wrong { place, what: format!("{}{hint}", worded(&message)) }
+}
+
+/// serde speaks of fields and variants; a suite has keys and values.
+fn worded(message: &str) -> String {
+    let words = [
+        ("unknown field", "unknown key"),
+        ("unknown variant", "unknown value"),
+        ("missing field", "missing key"),
+    ];
+    words.iter().fold(message.to_owned(), |text, (from, to)| text.replacen(from, to, 1))
+}
+
+/// serde's `unknown field `x`, expected one of `a`, `b``: the one that is like `x`.
+fn meant(message: &str) -> Option<&str> {
+    if !message.starts_with("unknown ") {
+        return None;
+    }
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let asked = quoted.next()?;
+    similar(asked, quoted)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
