@@ -5,4 +5,7 @@
 
 pub mod summary;
 
-pub use summary::{Comparability, DifferenceSeen, Estimate, Interval, Missing, Ratio, Row, Summary};
+pub use summary::{
+    Comparability, DifferenceSeen, Effect, Estimate, Interval, Latency, Missing, Outlier, OutlierClass,
+    QuantilePoint, Ratio, Row, Summary,
+};

@@ -16,6 +16,8 @@ pub struct Summary {
     pub control: Option<String>,
     /// For each environment but the control: may ratios to it be stated, and what differs.
     pub comparability: Vec<Comparability>,
+    /// Quantiles of single operations, merged over the samples of each environment and workload.
+    pub latencies: Vec<Latency>,
     /// Measured blocks that are in the journal, whole or not.
     pub blocks: u32,
     /// Confidence of every interval here, as a fraction: 0.95.
@@ -45,8 +47,10 @@ pub struct Row {
     pub median: Option<Estimate>,
     /// Against the control in the same blocks.
     pub ratio: Ratio,
-    /// Values whose robust |z| exceeds 3.5: they count like all others.
-    pub outliers: u32,
+    /// The ratio in words; `None` where no ratio is stated.
+    pub effect: Option<Effect>,
+    /// Values whose robust |z| exceeds 3.5, in the order they were taken: they count like all others.
+    pub outliers: Vec<Outlier>,
     /// What a reader should know: a second mode, values that are all equal.
     pub notes: Vec<String>,
 }
@@ -117,6 +121,78 @@ pub enum Missing {
     Withheld,
     /// A value of zero: a ratio would mean nothing.
     Zero,
+}
+
+/// How large a difference to the control is, for a reader.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Effect {
+    /// Share of the blocks in which the value is above the control's, ties as halves: 0 to 1.
+    pub above: f64,
+    /// One clause: `2.9 times the control's, above it in 30 of 30 blocks`.
+    pub words: String,
+}
+
+/// A value far from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Outlier {
+    /// Its block.
+    pub block: u32,
+    /// The value, in the metric's unit.
+    pub value: f64,
+    /// (value − median) / (1.4826 · MAD), the metric's resolution being the least the divisor can be.
+    pub z: f64,
+    /// How far.
+    pub class: OutlierClass,
+}
+
+/// How far an outlier is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutlierClass {
+    /// |z| from 3.5 to 7.
+    Mild,
+    /// |z| above 7.
+    Severe,
+}
+
+/// Latencies of single operations, all measured blocks together.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Latency {
+    /// The environment's id.
+    pub environment: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// What executed it.
+    pub accelerator: Accelerator,
+    /// The workload's id.
+    pub workload: String,
+    /// What the catalogue calls it without the quantile: `disk.sync.latency`.
+    pub metric: String,
+    /// `ns`.
+    pub unit: String,
+    /// Samples merged.
+    pub samples: u32,
+    /// Operations in them.
+    pub operations: u64,
+    /// Median; `None` as the others where there are too few operations for it.
+    pub p50: Option<Estimate>,
+    /// 90th percentile.
+    pub p90: Option<Estimate>,
+    /// 99th percentile.
+    pub p99: Option<Estimate>,
+    /// The largest.
+    pub max: f64,
+    /// The distribution, rising in both: for a plot.
+    pub points: Vec<QuantilePoint>,
+}
+
+/// One point of a distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct QuantilePoint {
+    /// Share of the operations that took at most this long: above 0, at most 1.
+    pub quantile: f64,
+    /// In the unit of the latencies.
+    pub value: f64,
 }
 
 /// May ratios of an environment to the control be stated?
