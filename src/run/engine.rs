@@ -1,6 +1,7 @@
 //! A run from its plan to its last record.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use isocost_agent::protocol::Inspection;
@@ -46,22 +47,25 @@ pub fn execute_with(
     }
     let registered = Registered::new(&options.cache, prepare::engine(plan).as_deref())?;
     let context = prepare::context(plan, options, &registered);
-    let writer = Writer::create(&options.output, &registered.run_id)?;
+    let folder = options.output.folder(&registered.run_id);
+    let writer = Writer::create(&folder, &registered.run_id)?;
     let record = prepare::record(plan, &context);
-    journal::write_run(&options.output, &record).inspect_err(|_| prepare::take_back(&options.output))?;
-    events(Event::Created { run_id: registered.run_id.clone(), folder: options.output.clone() });
+    journal::write_run(&folder, &record).inspect_err(|_| prepare::take_back(&folder))?;
+    events(Event::Created { run_id: registered.run_id.clone(), folder: folder.clone() });
 
     // Declared after `registered`: dropped before it, so the scratch folder outlives what is in it.
     let ready = prepare::all(plan, &context, build, events);
-    let ready = ready.inspect_err(|_| prepare::take_back(&options.output))?;
-    let mut run = Running::new(plan, options, context, record, ready, Log::new(writer, events));
+    let ready = ready.inspect_err(|_| prepare::take_back(&folder))?;
+    let log = Log::new(writer, events);
+    let mut run = Running::new(plan, options.budget, folder, context, record, ready, log);
     let ending = run.blocks()?;
     run.finish(ending)
 }
 
 struct Running<'a> {
     plan: &'a Plan,
-    options: &'a RunOptions,
+    budget: Option<Duration>,
+    folder: PathBuf,
     context: RunContext,
     record: RunRecord,
     ready: Ready,
@@ -75,7 +79,8 @@ struct Running<'a> {
 impl<'a> Running<'a> {
     fn new(
         plan: &'a Plan,
-        options: &'a RunOptions,
+        budget: Option<Duration>,
+        folder: PathBuf,
         context: RunContext,
         mut record: RunRecord,
         ready: Ready,
@@ -89,17 +94,29 @@ impl<'a> Running<'a> {
         let images = record.environments.iter().filter_map(image).collect();
         let pace = Pace::new(plan);
         let began = Instant::now();
-        Self { plan, options, context, record, ready, log, began, pace, images, left_behind: Vec::new() }
+        Self {
+            plan,
+            budget,
+            folder,
+            context,
+            record,
+            ready,
+            log,
+            began,
+            pace,
+            images,
+            left_behind: Vec::new(),
+        }
     }
 
     fn blocks(&mut self) -> Result<Ending, WriteError> {
-        journal::write_run(&self.options.output, &self.record)?;
+        journal::write_run(&self.folder, &self.record)?;
         for block in &self.plan.blocks {
             if self.context.stop.is_raised() {
                 return Ok(self.stopping(Ending::Interrupted, "a signal came"));
             }
             let spent = |budget: Duration| Instant::now().since(self.began) >= budget;
-            if self.options.budget.is_some_and(spent) {
+            if self.budget.is_some_and(spent) {
                 return Ok(self.stopping(Ending::Budget, "the budget is spent"));
             }
             let (index, role) = (block.index, block.role);
@@ -193,7 +210,7 @@ impl<'a> Running<'a> {
             return Ok(());
         };
         one.inspection = Some(inspection);
-        journal::write_run(&self.options.output, &self.record)
+        journal::write_run(&self.folder, &self.record)
     }
 
     /// Each warning once, however often its cause comes.
@@ -209,9 +226,9 @@ impl<'a> Running<'a> {
         self.record.ending = ending;
         self.record.ended_at = Some(jiff::Timestamp::now());
         self.log.writer.append(&[Record::End])?;
-        journal::write_run(&self.options.output, &self.record)?;
+        journal::write_run(&self.folder, &self.record)?;
         Ok(RunOutcome {
-            folder: self.options.output.clone(),
+            folder: self.folder,
             record: self.record,
             measured: self.log.measured,
             failed: self.log.failed,

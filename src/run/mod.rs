@@ -20,7 +20,7 @@ pub mod state;
 
 pub use engine::{Build, execute, execute_with};
 pub use event::Event;
-pub use outcome::{RunError, RunOptions, RunOutcome, Unavailable};
+pub use outcome::{Output, RunError, RunOptions, RunOutcome, Unavailable};
 
 #[cfg(test)]
 mod fake;

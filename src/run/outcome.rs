@@ -9,11 +9,37 @@ use crate::measure::journal::WriteError;
 use crate::measure::record::RunRecord;
 use crate::measure::sample::Failure;
 
+/// Where the run folder is: made where missing, refused where it holds a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// This one.
+    Folder(PathBuf),
+    /// A folder of this one that is named after the run's id.
+    Below(PathBuf),
+}
+
+impl Output {
+    /// The folder of the run with this id.
+    #[must_use]
+    pub fn folder(&self, run_id: &str) -> PathBuf {
+        match self {
+            Self::Folder(folder) => folder.clone(),
+            Self::Below(folder) => folder.join(run_id),
+        }
+    }
+}
+
+impl From<PathBuf> for Output {
+    fn from(folder: PathBuf) -> Self {
+        Self::Folder(folder)
+    }
+}
+
 /// What a run is given beside its plan.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// The run folder: made where missing, refused where it holds a run.
-    pub output: PathBuf,
+    /// Where its results go.
+    pub output: Output,
     /// Where kernels, decisions and the states of runs are kept.
     pub cache: PathBuf,
     /// The agent's bytes: the embedded ones, or those of `--agent PATH`.

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
@@ -13,26 +15,40 @@ use crate::environment::agent::StopSignal;
 #[derive(Debug)]
 pub struct Watching {
     handle: Handle,
+    /// 0: none yet.
+    seen: Arc<AtomicI32>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-/// Begins to watch.
+/// Begins to watch. What happens at the first signal is told to the user by `tell`, which knows what else is on the
+/// terminal.
 ///
 /// # Errors
 /// Where the system gives no handler or no thread.
-pub fn watch(stop: StopSignal) -> std::io::Result<Watching> {
+pub fn watch(stop: StopSignal, tell: impl Fn(&str) + Send + 'static) -> std::io::Result<Watching> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let handle = signals.handle();
+    let seen = Arc::new(AtomicI32::new(0));
+    let first = seen.clone();
     let thread = std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             if stop.is_raised() {
                 give_up(signal);
             }
-            say("stopping: what runs is removed first; once more to leave at once");
+            first.store(signal, Ordering::SeqCst);
             stop.raise();
+            tell("stopping: what runs is removed first; once more to leave at once");
         }
     })?;
-    Ok(Watching { handle, thread: Some(thread) })
+    Ok(Watching { handle, seen, thread: Some(thread) })
+}
+
+impl Watching {
+    /// The signal that came, if one did.
+    #[must_use]
+    pub fn seen(&self) -> Option<i32> {
+        Some(self.seen.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
+    }
 }
 
 impl Drop for Watching {
@@ -81,9 +97,13 @@ mod tests {
     #[test]
     fn a_signal_raises_the_stop_and_watching_can_end() {
         let stop = StopSignal::new().unwrap();
-        let watching = watch(stop.clone()).unwrap();
+        let (told, tells) = std::sync::mpsc::channel();
+        let watching = watch(stop.clone(), move |text| told.send(text.to_owned()).unwrap()).unwrap();
+        assert_eq!(watching.seen(), None);
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
         assert!(stop.raised_within(Duration::from_secs(10)));
+        assert!(tells.recv_timeout(Duration::from_secs(10)).unwrap().starts_with("stopping"));
+        assert_eq!(watching.seen(), Some(SIGHUP));
         drop(watching);
     }
 }

@@ -67,7 +67,7 @@ impl Ran {
 
 fn options(folder: &Path) -> RunOptions {
     RunOptions {
-        output: folder.join("out"),
+        output: folder.join("out").into(),
         cache: folder.join("cache"),
         agent: std::sync::Arc::from(&b"agent"[..]),
         budget: None,
@@ -297,7 +297,8 @@ fn a_plan_that_names_what_its_suite_lacks_is_refused() {
 #[test]
 fn a_folder_that_cannot_hold_the_run_is_told_before_anything_boots() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let ran = ran_with(&plan(&[Role::Measured]), &[], |options| options.output = file.path().to_owned());
+    let ran =
+        ran_with(&plan(&[Role::Measured]), &[], |options| options.output = file.path().to_owned().into());
     assert!(matches!(ran.result, Err(RunError::Output(_))));
     assert!(ran.diary.is_empty());
     ran.nothing_is_left();
