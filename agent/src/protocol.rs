@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod frame;
+
 /// The version both ends must share; a change of any message or of the frame changes it.
 pub const VERSION: u16 = 1;
 
@@ -136,6 +138,24 @@ pub enum Workload {
     DiskRandomRead,
     /// 4 KiB append, fdatasync, again; unit: synced write; with latencies.
     DiskSync,
+}
+
+impl Workload {
+    /// Each of them.
+    pub const ALL: [Self; 12] = [
+        Self::CpuInteger,
+        Self::CpuFloat,
+        Self::MemoryBandwidth,
+        Self::MemoryLatency,
+        Self::Syscall,
+        Self::ContextSwitch,
+        Self::ForkExec,
+        Self::Threads,
+        Self::DiskWrite,
+        Self::DiskRead,
+        Self::DiskRandomRead,
+        Self::DiskSync,
+    ];
 }
 
 /// One piece of work to prepare and run.
