@@ -3,9 +3,36 @@
 //! In: a [`Run`](crate::measure::journal::Run) as read back from its journal. Out: a [`Summary`]. Pure: no file, no
 //! clock, no terminal; the same run and seed give the same summary everywhere.
 
+mod comparability;
+mod effect;
+#[cfg(test)]
+pub(crate) mod example;
+mod group;
+mod latency;
+pub mod matters;
+mod pair;
+mod row;
+mod settings;
+pub mod statistics;
+mod summarise;
 pub mod summary;
 
+pub use settings::Settings;
+pub use summarise::summarise;
 pub use summary::{
     Comparability, DifferenceSeen, Effect, Estimate, Interval, Latency, Missing, Outlier, OutlierClass,
     QuantilePoint, Ratio, Row, Summary,
 };
+
+/// A number for a sentence: four digits that count.
+fn figure(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let whole = value.abs().log10().floor() as i32 + 1;
+    let digits = usize::try_from(4 - whole).unwrap_or(0);
+    format!("{value:.digits$}")
+}
+
+#[cfg(test)]
+mod tests;

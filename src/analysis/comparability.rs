@@ -1,0 +1,52 @@
+//! May ratios of an environment to the control be stated?
+
+use crate::measure::equality::{self, Difference};
+use crate::measure::record::{EnvironmentRecord, RunRecord};
+
+use super::summary::{Comparability, DifferenceSeen};
+
+/// For each environment of the plan but the control.
+pub(super) fn of(record: &RunRecord, control: Option<&str>) -> Vec<Comparability> {
+    let Some(control) = control else { return Vec::new() };
+    let ids = record.plan.suite.environments.iter().map(|one| one.id.as_str());
+    ids.filter(|id| *id != control).map(|id| pair(record, control, id)).collect()
+}
+
+fn pair(record: &RunRecord, control: &str, id: &str) -> Comparability {
+    let differences = differences(record, control, id);
+    let withheld = match &differences {
+        Ok(all) => withheld(all, control, id),
+        Err(missing) => Some(missing.clone()),
+    };
+    let differences = differences.unwrap_or_default().into_iter().map(seen).collect();
+    Comparability { environment: id.to_owned(), withheld, differences }
+}
+
+/// Equal size must be proved: what no instance was asked cannot be.
+fn differences(record: &RunRecord, control: &str, id: &str) -> Result<Vec<Difference>, String> {
+    let find = |id: &str| record.environments.iter().find(|one| one.id == id);
+    let inspected = |id: &str| {
+        let seen = find(id).and_then(|one: &EnvironmentRecord| one.inspection.as_ref());
+        seen.ok_or_else(|| {
+            format!("what {id} looks like from inside is not known, so its size is not proved")
+        })
+    };
+    Ok(equality::comparable(inspected(control)?, inspected(id)?, &record.plan.suite.limits))
+}
+
+fn withheld(all: &[Difference], control: &str, id: &str) -> Option<String> {
+    let forbidding = all.iter().filter(|one| one.must_match);
+    let clauses: Vec<String> = forbidding
+        .map(|one| format!("{} is {} in {control} and {} in {id}", one.what, one.a, one.b))
+        .collect();
+    (!clauses.is_empty()).then(|| clauses.join("; "))
+}
+
+fn seen(one: Difference) -> DifferenceSeen {
+    DifferenceSeen {
+        what: one.what.to_owned(),
+        control: one.a,
+        environment: one.b,
+        must_match: one.must_match,
+    }
+}

@@ -1,0 +1,97 @@
+//! Latencies of single operations, merged over the samples of a series.
+
+use hdrhistogram::Histogram;
+
+use super::group::Series;
+use super::settings::Settings;
+use super::statistics::bootstrap::{Blocks, Resampling, up_to};
+use super::statistics::order;
+use super::summary::{Estimate, Interval, Latency, QuantilePoint};
+
+/// Three digits: a quantile is right to one part in a thousand.
+const DIGITS: u8 = 3;
+
+/// Points of the distribution for each halving of what remains above.
+const POINTS_A_HALVING: u32 = 20;
+
+const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
+
+/// The latencies of a series; `None` where none were recorded.
+pub(super) fn of(series: &Series<'_>, settings: &Settings, stream: u64) -> Option<Latency> {
+    let merged = merged(series)?;
+    let key = series.key;
+    let [p50, p90, p99] = quantiles(&merged, series, settings, stream);
+    Some(Latency {
+        environment: key.environment.to_owned(),
+        kind: series.kind,
+        accelerator: key.accelerator,
+        workload: key.workload.to_owned(),
+        metric: key.metric.rsplit_once(".p").map_or(key.metric, |(name, _)| name).to_owned(),
+        unit: "ns".to_owned(),
+        samples: u32::try_from(series.latencies.len()).unwrap_or(u32::MAX),
+        operations: merged.len(),
+        p50,
+        p90,
+        p99,
+        max: merged.max() as f64,
+        points: points(&merged),
+    })
+}
+
+/// All of them in one histogram, which grows with what it is given.
+fn merged(series: &Series<'_>) -> Option<Histogram<u64>> {
+    let mut histogram = Histogram::new(DIGITS).ok()?;
+    for ns in series.latencies.iter().flat_map(|(_, list)| *list) {
+        histogram.record(u64::from(*ns)).ok()?;
+    }
+    (!histogram.is_empty()).then_some(histogram)
+}
+
+fn quantiles(
+    merged: &Histogram<u64>,
+    series: &Series<'_>,
+    settings: &Settings,
+    stream: u64,
+) -> [Option<Estimate>; 3] {
+    let Settings { seed, confidence, resamples } = *settings;
+    let how = Resampling { resamples, confidence, seed, stream };
+    let intervals = counts(merged, series).intervals(&QUANTILES, &how);
+    let mut index = 0;
+    QUANTILES.map(|quantile| {
+        let interval = intervals.as_ref().map(|all| Interval { low: all[index].0, high: all[index].1 });
+        index += 1;
+        let value = merged.value_at_quantile(quantile) as f64;
+        enough(merged.len(), quantile, confidence).then_some(Estimate { value, interval })
+    })
+}
+
+/// Can so many operations bound the quantile from above at all? Their largest must exceed it surely enough.
+fn enough(operations: u64, quantile: f64, confidence: f64) -> bool {
+    (operations as f64 * quantile.ln()).exp() <= (1.0 - confidence) / 2.0
+}
+
+/// Each block's counts over the merged histogram's buckets, for resampling.
+fn counts(merged: &Histogram<u64>, series: &Series<'_>) -> Blocks {
+    let grid: Vec<f64> = merged.iter_recorded().map(|step| step.value_iterated_to() as f64).collect();
+    let mut lists = series.latencies.clone();
+    lists.sort_by_key(|(block, _)| *block);
+    let blocks: Vec<&[(u32, &[u32])]> = lists.chunk_by(|a, b| a.0 == b.0).collect();
+    let row = |block: &&[(u32, &[u32])]| {
+        let values: Vec<f64> = block.iter().flat_map(|(_, list)| *list).map(|&ns| f64::from(ns)).collect();
+        up_to(&grid, &order::sorted(&values))
+    };
+    Blocks::new(grid.clone(), blocks.iter().map(row))
+}
+
+fn points(merged: &Histogram<u64>) -> Vec<QuantilePoint> {
+    let steps = merged.iter_quantiles(POINTS_A_HALVING);
+    let mut points: Vec<QuantilePoint> = steps
+        .map(|step| QuantilePoint { quantile: step.quantile(), value: step.value_iterated_to() as f64 })
+        .filter(|point| point.quantile > 0.0)
+        .collect();
+    // The same value at several shares: the last is the one that its definition means.
+    points.reverse();
+    points.dedup_by(|a, b| a.value == b.value);
+    points.reverse();
+    points
+}

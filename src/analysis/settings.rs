@@ -1,0 +1,22 @@
+//! How to summarise.
+
+use crate::measure::journal::Run;
+
+/// What a summary depends on beside the run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// The seed of everything that is resampled.
+    pub seed: u64,
+    /// Confidence of each interval, as a fraction between 0 and 1.
+    pub confidence: f64,
+    /// How often blocks are resampled.
+    pub resamples: u32,
+}
+
+impl Settings {
+    /// 95 %, ten thousand resamples, and the seed of the run's own plan: the same report from anyone's copy of it.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        Self { seed: run.record.plan.seed, confidence: 0.95, resamples: 10_000 }
+    }
+}

@@ -1,0 +1,222 @@
+//! Resampling of whole blocks, for what has no closed form: a quantile of several values a block, pooled.
+//!
+//! Values inside a block share its host state, so blocks are drawn, not values. For each block it is counted how many
+//! of its values are at most each point of a grid; a resample's quantile is then found by bisection over the grid.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::{normal, order};
+
+/// Blocks are few; more than this are joined to so many runs of neighbours, which are then what is drawn.
+const MOST_BLOCKS: usize = 256;
+
+/// Points of a grid made of values: so many are a quantile's place to one part in four thousand.
+const MOST_POINTS: usize = 4096;
+
+/// Fewer blocks say too little about how blocks differ.
+pub const FEWEST_BLOCKS: usize = 6;
+
+/// How to resample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Resampling {
+    /// How often.
+    pub resamples: u32,
+    /// Confidence of the intervals.
+    pub confidence: f64,
+    /// The seed, and which of its streams: the same two give the same interval everywhere.
+    pub seed: u64,
+    /// See [`Resampling::seed`].
+    pub stream: u64,
+}
+
+/// Blocks as counts over a grid.
+#[derive(Debug, Clone)]
+pub struct Blocks {
+    /// Rising.
+    grid: Vec<f64>,
+    /// For each block and point of the grid: values at most that.
+    counts: Vec<Vec<u64>>,
+}
+
+impl Blocks {
+    /// For each block, in order, how many of its values are at most each point of the rising `grid`.
+    #[must_use]
+    pub fn new(grid: Vec<f64>, rows: impl ExactSizeIterator<Item = Vec<u64>>) -> Self {
+        let each = rows.len().div_ceil(MOST_BLOCKS).max(1);
+        let mut counts: Vec<Vec<u64>> = Vec::new();
+        for (at, row) in rows.enumerate() {
+            match counts.last_mut().filter(|_| at % each > 0) {
+                Some(joined) => joined.iter_mut().zip(&row).for_each(|(sum, more)| *sum += more),
+                None => counts.push(row),
+            }
+        }
+        Self { grid, counts }
+    }
+
+    /// Of the values themselves; the grid is all that occur, or evenly spaced ones among very many.
+    #[must_use]
+    pub fn of_values(blocks: &[Vec<f64>]) -> Self {
+        let mut grid = order::sorted(&blocks.concat());
+        grid.dedup();
+        let step = grid.len().div_ceil(MOST_POINTS).max(1);
+        let grid: Vec<f64> = grid.iter().rev().step_by(step).rev().copied().collect();
+        let row = |block: &Vec<f64>| up_to(&grid, &order::sorted(block));
+        Self::new(grid.clone(), blocks.iter().map(row))
+    }
+
+    /// The quantile of all blocks together: the smallest point that at least that share does not exceed.
+    #[must_use]
+    pub fn quantile(&self, quantile: f64) -> Option<f64> {
+        self.quantile_of(&(0..self.counts.len()).collect::<Vec<_>>(), quantile)
+    }
+
+    fn quantile_of(&self, drawn: &[usize], quantile: f64) -> Option<f64> {
+        let at_most = |point: usize| drawn.iter().map(|&block| self.counts[block][point]).sum::<u64>();
+        let last = self.grid.len().checked_sub(1)?;
+        let rank = (quantile * at_most(last) as f64 - 1e-9).ceil().max(1.0) as u64;
+        let (mut low, mut high) = (0, last);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if at_most(middle) >= rank { high = middle } else { low = middle + 1 }
+        }
+        self.grid.get(low).copied()
+    }
+
+    /// The bootstrap interval of several quantiles; `None` for fewer than [`FEWEST_BLOCKS`].
+    ///
+    /// Percentiles, moved outward as far as Student's t is wider than the normal distribution ('expanded', Hesterberg
+    /// 2015): plain ones are too narrow by that much for few blocks.
+    #[must_use]
+    pub fn intervals(&self, quantiles: &[f64], how: &Resampling) -> Option<Vec<(f64, f64)>> {
+        let blocks = self.counts.len();
+        if blocks < FEWEST_BLOCKS {
+            return None;
+        }
+        let mut source = source(how);
+        let mut found = vec![Vec::with_capacity(how.resamples as usize); quantiles.len()];
+        let mut drawn = vec![0; blocks];
+        for _ in 0..how.resamples {
+            drawn.fill_with(|| below(blocks as u64, &mut source) as usize);
+            for (list, &quantile) in found.iter_mut().zip(quantiles) {
+                list.extend(self.quantile_of(&drawn, quantile));
+            }
+        }
+        let tail = expanded_tail(blocks, how.confidence)?;
+        let ends = |list: Vec<f64>| {
+            let sorted = order::sorted(&list);
+            Some((order::quantile(&sorted, tail)?, order::quantile(&sorted, 1.0 - tail)?))
+        };
+        found.into_iter().map(ends).collect()
+    }
+}
+
+/// For each point of a rising grid: how many of the values in rising order are at most that.
+#[must_use]
+pub fn up_to(grid: &[f64], sorted: &[f64]) -> Vec<u64> {
+    let mut count = 0;
+    let mut at_most = |point: &f64| {
+        count += sorted[count..].partition_point(|value| value <= point);
+        count as u64
+    };
+    grid.iter().map(&mut at_most).collect()
+}
+
+/// The percentile that takes the place of (1 − confidence) / 2.
+fn expanded_tail(blocks: usize, confidence: f64) -> Option<f64> {
+    let n = blocks as f64;
+    let t = normal::t_quantile((1.0 - confidence) / 2.0, n - 1.0)?;
+    Some(normal::cdf(t * (n / (n - 1.0)).sqrt()))
+}
+
+fn source(how: &Resampling) -> ChaCha8Rng {
+    let mut source = ChaCha8Rng::seed_from_u64(how.seed);
+    source.set_stream(how.stream);
+    source
+}
+
+/// A number below `bound`, by multiplication: the favour some get is under `bound` / 2⁶⁴.
+fn below(bound: u64, source: &mut ChaCha8Rng) -> u64 {
+    ((u128::from(source.next_u64()) * u128::from(bound)) >> 64) as u64
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HOW: Resampling = Resampling { resamples: 10_000, confidence: 0.95, seed: 1, stream: 0 };
+
+    #[test]
+    fn few_blocks_give_no_interval() {
+        let blocks = Blocks::of_values(&[vec![1.0, 2.0], vec![3.0]]);
+        assert_eq!(blocks.quantile(0.5), Some(2.0));
+        assert_eq!(blocks.intervals(&[0.5], &HOW), None);
+        assert_eq!(Blocks::of_values(&[]).quantile(0.5), None);
+    }
+
+    #[test]
+    fn what_is_drawn_is_blocks() {
+        // Ten blocks of a thousand equal values each: as many values as one likes say no more than ten.
+        let blocks: Vec<Vec<f64>> = (0..10).map(|block| vec![f64::from(block); 1000]).collect();
+        let found = Blocks::of_values(&blocks).intervals(&[0.5], &HOW).unwrap();
+        let (low, high) = found[0];
+        assert!(low <= 2.0 && high >= 6.0, "{low} {high}");
+    }
+
+    #[test]
+    fn the_seed_decides_and_nothing_else() {
+        let blocks: Vec<Vec<f64>> =
+            (0..8).map(|b| (0..5).map(|i| f64::from((b * 7 + i * 3) % 11)).collect()).collect();
+        let blocks = Blocks::of_values(&blocks);
+        let with =
+            |seed, stream| blocks.intervals(&[0.9], &Resampling { seed, stream, resamples: 50, ..HOW });
+        assert_eq!(with(1, 2), with(1, 2));
+        assert!((0..20).any(|seed| with(seed, 2) != with(1, 2)));
+    }
+
+    #[test]
+    fn one_value_a_block_is_the_known_distribution() {
+        // P(bootstrap median ≤ k-th of 9) = P(Bin(9, k/9) ≥ 5): the resamples must have these shares.
+        let values: Vec<Vec<f64>> = (1..=9).map(|value| vec![f64::from(value)]).collect();
+        let blocks = Blocks::of_values(&values);
+        let mut source = source(&HOW);
+        let medians: Vec<f64> = (0..20_000)
+            .map(|_| {
+                let drawn: Vec<usize> = (0..9).map(|_| below(9, &mut source) as usize).collect();
+                blocks.quantile_of(&drawn, 0.5).unwrap()
+            })
+            .collect();
+        for k in 1..9 {
+            let found = medians.iter().filter(|&&m| m <= f64::from(k)).count() as f64 / 20_000.0;
+            let expected = 1.0 - normal::binomial_cdf(4, 9, f64::from(k) / 9.0);
+            assert!((found - expected).abs() < 0.015, "{k}: {found} {expected}");
+        }
+    }
+
+    #[test]
+    fn many_blocks_are_joined_and_many_values_thinned() {
+        let blocks: Vec<Vec<f64>> = (0..1000).map(|b| vec![f64::from(b), f64::from(b) + 0.5, 7.0]).collect();
+        let joined = Blocks::of_values(&blocks);
+        assert!(joined.counts.len() <= MOST_BLOCKS && joined.grid.len() <= MOST_POINTS);
+        let long: Vec<f64> = (0..100_000).map(f64::from).collect();
+        let thin = Blocks::of_values(&[long]);
+        assert!(thin.grid.len() <= MOST_POINTS && thin.grid.last() == Some(&99_999.0));
+        assert!((thin.quantile(0.5).unwrap() - 50_000.0).abs() < 50.0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_pool_has_the_quantile_of_its_values(
+            blocks in proptest::collection::vec(proptest::collection::vec(-50i16..50, 1..9), 1..9),
+            quantile in 0.01..1.0f64,
+        ) {
+            let blocks: Vec<Vec<f64>> =
+                blocks.into_iter().map(|block| block.into_iter().map(f64::from).collect()).collect();
+            let all = order::sorted(&blocks.concat());
+            let rank = (quantile * all.len() as f64 - 1e-9).ceil().max(1.0) as usize;
+            prop_assert_eq!(Blocks::of_values(&blocks).quantile(quantile), Some(all[rank - 1]));
+        }
+    }
+}

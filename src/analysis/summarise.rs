@@ -1,0 +1,109 @@
+//! A run's samples made into its summary, rows side by side on all CPUs.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::group::{Groups, Key, Series, group, kind_of};
+use super::settings::Settings;
+use super::summary::{Comparability, Effect, Latency, Missing, Ratio, Row, Summary};
+use super::{comparability, latency, pair, row};
+use crate::environment::Kind;
+use crate::measure::journal::Run;
+use crate::measure::record::RunRecord;
+
+/// All that can be said of a run. The same run and settings give the same summary on any number of CPUs.
+#[must_use]
+pub fn summarise(run: &Run, settings: &Settings) -> Summary {
+    let control = control(&run.record);
+    let comparability = comparability::of(&run.record, control);
+    let Groups { series, blocks } = group(run);
+    let index: HashMap<Key<'_>, &Series<'_>> = series.iter().map(|one| (one.key, one)).collect();
+    let context = Context { control, comparability: &comparability, index: &index, settings };
+    let (mut rows, latencies): (Vec<Row>, Vec<Option<Latency>>) =
+        on_all_cpus(&series, |at, one| context.row(one, at as u64)).into_iter().unzip();
+    note_accelerators(&mut rows);
+    Summary {
+        rows,
+        control: control.map(str::to_owned),
+        latencies: latencies.into_iter().flatten().collect(),
+        blocks,
+        confidence: settings.confidence,
+        comparability,
+    }
+}
+
+/// The first native environment of the plan.
+fn control(record: &RunRecord) -> Option<&str> {
+    let environments = record.plan.suite.environments.iter();
+    environments.into_iter().find(|one| kind_of(&one.kind) == Kind::Native).map(|one| one.id.as_str())
+}
+
+/// What a row needs beside its series.
+struct Context<'a> {
+    control: Option<&'a str>,
+    comparability: &'a [Comparability],
+    index: &'a HashMap<Key<'a>, &'a Series<'a>>,
+    settings: &'a Settings,
+}
+
+impl Context<'_> {
+    fn row(&self, series: &Series<'_>, at: u64) -> (Row, Option<Latency>) {
+        let row = row::row(series, self.ratio(series), self.settings, 2 * at);
+        (row, latency::of(series, self.settings, 2 * at + 1))
+    }
+
+    fn ratio(&self, series: &Series<'_>) -> (Ratio, Option<Effect>) {
+        let Some(control) = self.control else { return (Ratio::Missing(Missing::NoControl), None) };
+        if series.key.environment == control {
+            return (Ratio::Control, None);
+        }
+        let withheld = self.comparability.iter().find(|one| one.environment == series.key.environment);
+        if withheld.is_some_and(|one| one.withheld.is_some()) {
+            return (Ratio::Missing(Missing::Withheld), None);
+        }
+        pair::ratio(series, self.of_control(series, control), self.settings)
+    }
+
+    /// The control's series of the same workload and metric; it runs on the host's own CPU.
+    fn of_control(&self, series: &Series<'_>, control: &str) -> Option<&Series<'_>> {
+        let accelerator = crate::environment::Accelerator::None;
+        self.index.get(&Key { environment: control, accelerator, ..series.key }).copied()
+    }
+}
+
+/// A reader must not take two accelerators of one environment for one.
+fn note_accelerators(rows: &mut [Row]) {
+    let seen: Vec<_> = rows.iter().map(|row| (row.environment.clone(), row.accelerator)).collect();
+    for row in rows {
+        let other =
+            seen.iter().find(|(id, accelerator)| *id == row.environment && *accelerator != row.accelerator);
+        if other.is_some() {
+            row.notes
+                .push("this environment ran under two accelerators; their samples are kept apart".to_owned());
+        }
+    }
+}
+
+/// `work` on each item, in the items' order, by as many threads as there are CPUs.
+fn on_all_cpus<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return done };
+            done.push((at, work(at, item)));
+        }
+    };
+    let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads.min(items.len())).map(|_| scope.spawn(take)).collect();
+        running.into_iter().flat_map(joined).collect()
+    });
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, result)| result).collect()
+}
+
+fn joined<R>(thread: std::thread::ScopedJoinHandle<'_, R>) -> R {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
