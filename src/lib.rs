@@ -5,6 +5,7 @@
 //! [`suite`] → [`plan`] → [`run`] (with [`environment`] and [`image`]) → samples in a journal ([`measure`])
 //! → [`analysis`] → [`report`]. See ARCHITECTURE.md.
 
+pub mod agent;
 pub mod analysis;
 pub mod environment;
 pub mod image;

@@ -1,5 +1,9 @@
-//! The agent's library: the protocol that both ends speak, and the workloads.
+//! The agent's library: the protocol that both ends speak, what can be seen from inside, and the workloads.
 //!
-//! The harness uses [`protocol`] and the names in [`workload`]; everything else is the agent's own.
+//! The harness uses [`protocol`] and, in its benches, the kernels in [`work`]; everything else is the agent's own.
 
+pub mod clock;
+pub mod inspect;
 pub mod protocol;
+pub mod sys;
+pub mod work;
