@@ -7,6 +7,7 @@
 
 pub mod agent;
 pub mod analysis;
+pub mod cli;
 pub mod environment;
 pub mod image;
 pub mod measure;

@@ -240,5 +240,6 @@ impl Layer {
     }
 }
 pub mod agent;
+pub mod check;
 pub mod factory;
 pub mod qemu;

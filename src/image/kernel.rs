@@ -47,6 +47,25 @@ pub fn resolve(choice: &KernelChoice, cache: &Path) -> Result<Kernel, ImageError
     }
 }
 
+/// What [`resolve`] would find for [`KernelChoice::Debian`] without a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Available {
+    /// As [`Kernel::label`].
+    pub label: String,
+    /// It is in the cache; else apt would have to fetch it.
+    pub kept: bool,
+    /// Why it is not what apt offers.
+    pub warning: Option<String>,
+}
+
+/// Looks for Debian's kernel and fetches nothing.
+///
+/// # Errors
+/// Why there is none.
+pub fn available(cache: &Path) -> Result<Available, ImageError> {
+    store::available(cache)
+}
+
 /// Can this text be a release, and so safely the name of a folder?
 pub(super) fn is_release(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+' | '~');

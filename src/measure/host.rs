@@ -50,8 +50,18 @@ fn pretty_name(os_release: &str) -> Option<String> {
     Some(value.trim_matches(['"', '\'']).to_owned())
 }
 
+/// RAM that programs could have now without swapping, in bytes.
+#[must_use]
+pub fn available_memory() -> Option<u64> {
+    memory(&text("/proc/meminfo")?, "MemAvailable:")
+}
+
 fn memory_total(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    memory(meminfo, "MemTotal:")
+}
+
+fn memory(meminfo: &str, key: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(key))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
 }
 

@@ -1,7 +1,7 @@
 //! From a name or a file to a suite.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::check::{self, Misfit};
 use super::error::{Place, SuiteError, similar};
@@ -12,24 +12,59 @@ use super::{Suite, built_in, resolve};
 /// A suite of a thousand workloads has a tenth of it.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// The suite that `asked` names: a built-in one, or a file where it has a `/` or ends in `.toml`.
+/// A suite's text, with the name that messages call it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    file: String,
+    text: String,
+}
+
+impl Source {
+    /// The text that `asked` names: a built-in suite's, or a file's where it has a `/` or ends in `.toml`.
+    ///
+    /// # Errors
+    /// Why it cannot be read as text.
+    pub fn find(asked: &str) -> Result<Self, SuiteError> {
+        if let Some(text) = built_in().get(asked) {
+            return Ok(Self { file: format!("suites/{asked}.toml"), text: (*text).to_owned() });
+        }
+        if !asked.contains('/') && !asked.ends_with(".toml") {
+            let known: Vec<String> = built_in().into_keys().map(str::to_owned).collect();
+            let similar = similar(asked, built_in().into_keys()).map(str::to_owned);
+            return Err(SuiteError::Unknown { name: asked.to_owned(), known, similar });
+        }
+        let text = String::from_utf8(read(Path::new(asked))?).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            SuiteError::NotText { place: locate::at(asked, error.as_bytes(), valid) }
+        })?;
+        Ok(Self { file: asked.to_owned(), text })
+    }
+
+    /// The suite in it.
+    ///
+    /// # Errors
+    /// What is wrong, in which line and column, and what is allowed there.
+    pub fn suite(&self) -> Result<Suite, SuiteError> {
+        parse(&self.text, &self.file)
+    }
+
+    /// What a later check found, with its place in this text.
+    #[must_use]
+    pub fn wrong(&self, misfit: &Misfit) -> SuiteError {
+        wrong(misfit, &self.text, &self.file)
+    }
+}
+
+/// The suite that `asked` names: see [`Source`].
 ///
 /// # Errors
 /// What is wrong, in which file, line and column, and what is allowed there.
 pub fn load(asked: &str) -> Result<Suite, SuiteError> {
-    if let Some(text) = built_in().get(asked) {
-        return parse(text, &format!("suites/{asked}.toml"));
-    }
-    if !asked.contains('/') && !asked.ends_with(".toml") {
-        let known: Vec<String> = built_in().into_keys().map(str::to_owned).collect();
-        let similar = similar(asked, built_in().into_keys()).map(str::to_owned);
-        return Err(SuiteError::Unknown { name: asked.to_owned(), known, similar });
-    }
-    let path = PathBuf::from(asked);
-    let bytes = read(&path)?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|error| SuiteError::NotText { place: locate::at(asked, &bytes, error.valid_up_to()) })?;
-    parse(text, asked)
+    Source::find(asked)?.suite()
+}
+
+fn wrong(misfit: &Misfit, text: &str, file: &str) -> SuiteError {
+    SuiteError::Wrong { place: locate::of(file, text, &misfit.path), what: misfit.to_string() }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SuiteError> {
@@ -52,10 +87,7 @@ fn read(path: &Path) -> Result<Vec<u8>, SuiteError> {
 /// As [`load`].
 pub fn parse(text: &str, file: &str) -> Result<Suite, SuiteError> {
     let raw: Raw = toml::from_str(text).map_err(|error| told(&error, text, file))?;
-    let wrong = |misfit: Misfit| SuiteError::Wrong {
-        place: locate::of(file, text, &misfit.path),
-        what: format!("{} {}", misfit.key(), misfit.what),
-    };
+    let wrong = |misfit: Misfit| wrong(&misfit, text, file);
     if raw.schema != SCHEMA {
         let what = format!("is {}, this version of isocost reads {SCHEMA}", raw.schema);
         return Err(wrong(Misfit { path: vec![Step::Key("schema")], what }));

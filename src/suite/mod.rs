@@ -29,9 +29,10 @@ mod workloads;
 pub use built_in::built_in;
 pub use check::{Misfit, check, warnings};
 pub use error::{Place, SuiteError, similar};
-pub use file::{load, parse};
+pub use file::{Source, load, parse};
 pub use filter::Filter;
 pub use host::{HostSize, check_against_host};
+pub use locate::Step;
 pub use units::{Size, Time, UnitError};
 pub use workloads::{WORKLOADS, is_disk as uses_disk, named as workload_named, purpose as workload_purpose};
 

@@ -9,7 +9,7 @@ use super::super::cache::LockedFolder;
 use super::super::error::ImageError;
 use super::super::vmlinux::{Extracted, extract, has_pvh};
 use super::apt::{self, Offer};
-use super::{Kernel, deb, sha256_hex};
+use super::{Available, Kernel, deb, sha256_hex};
 
 /// The layout of the cache; another layout gets another folder.
 const LAYOUT: &str = "kernels-1";
@@ -44,6 +44,32 @@ pub(super) fn debian(pin: Option<&str>, cache: &Path) -> Result<Kernel, ImageErr
         Err(error) if pin.is_none() => newest_kept(store.path(), error),
         other => other,
     }
+}
+
+/// What [`debian`] would find without a pin. The cache is only looked at.
+pub(super) fn available(cache: &Path) -> Result<Available, ImageError> {
+    let root = cache.join(LAYOUT);
+    match apt::candidate() {
+        Ok(offer) => Ok(Available {
+            label: label(&offer.package, &offer.version),
+            kept: folder_of(&root, &offer).is_dir(),
+            warning: None,
+        }),
+        Err(error) => {
+            let newest = records(&root).into_iter().max_by_key(|(_, record)| version_key(&record.version));
+            let Some((_, record)) = newest else { return Err(error) };
+            let label = label(&record.package, &record.version);
+            Ok(Available {
+                label,
+                kept: true,
+                warning: Some(format!("apt could not give a kernel ({error})")),
+            })
+        }
+    }
+}
+
+fn label(package: &str, version: &str) -> String {
+    format!("debian {version} {package}")
 }
 
 fn folder_of(root: &Path, offer: &Offer) -> PathBuf {
@@ -124,7 +150,7 @@ fn kernel(folder: &Path, record: &Record, mut warnings: Vec<String>) -> Kernel {
         warnings.push(format!("the uncompressed kernel cannot be taken out of {vmlinuz}: {why}"));
     }
     Kernel {
-        label: format!("debian {} {}", record.version, record.package),
+        label: label(&record.package, &record.version),
         release: record.release.clone(),
         sha256: record.files.get(&vmlinuz).cloned().unwrap_or_default(),
         bzimage: Some(folder.join(&vmlinuz)),

@@ -33,14 +33,15 @@ impl Key {
     #[must_use]
     pub fn of(contest: &Contest<'_>, kernel_sha256: &str) -> Self {
         let board = &contest.plan.board;
+        let Surroundings { host_kernel, cpu_model, kvm_modules, kvm_opens } = Surroundings::of_this_host();
         Self {
             kernel_sha256: kernel_sha256.to_owned(),
             qemu: contest.qemu.clone(),
             board: (board.machine, board.cpus, board.memory_bytes),
-            host_kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
-            cpu_model: cpu_model(),
-            kvm_modules: kvm_modules(),
-            kvm_opens: super::kvm_opens().is_ok(),
+            host_kernel,
+            cpu_model,
+            kvm_modules,
+            kvm_opens,
         }
     }
 
@@ -85,6 +86,54 @@ pub fn forget(key: &Key, cache: &Path) -> Result<(), QemuError> {
     match std::fs::remove_file(&path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(QemuError::io("remove", path)(e)),
         _ => Ok(()),
+    }
+}
+
+/// All answers that are kept for this host as it is now, and this emulator; for any kernel and board.
+#[must_use]
+pub fn known(qemu: &Binary, cache: &Path) -> Vec<(Key, Decision)> {
+    let files = std::fs::read_dir(folder(cache)).into_iter().flatten().flatten();
+    let kept =
+        files.filter_map(|file| serde_json::from_slice::<Kept>(&std::fs::read(file.path()).ok()?).ok());
+    let here = Surroundings::of_this_host();
+    kept.filter(|kept| kept.key.qemu == *qemu && here.are_of(&kept.key))
+        .map(|kept| (kept.key, kept.decision))
+        .collect()
+}
+
+/// Drops every answer.
+///
+/// # Errors
+/// Where they are there and cannot be removed.
+pub fn forget_all(cache: &Path) -> Result<(), QemuError> {
+    let folder = folder(cache);
+    match std::fs::remove_dir_all(&folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(QemuError::io("remove", folder)(e)),
+        _ => Ok(()),
+    }
+}
+
+/// What an answer depends on that is not of the guest.
+struct Surroundings {
+    host_kernel: String,
+    cpu_model: String,
+    kvm_modules: Vec<String>,
+    kvm_opens: bool,
+}
+
+impl Surroundings {
+    fn of_this_host() -> Self {
+        Self {
+            host_kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+            cpu_model: cpu_model(),
+            kvm_modules: kvm_modules(),
+            kvm_opens: super::kvm_opens().is_ok(),
+        }
+    }
+
+    fn are_of(&self, key: &Key) -> bool {
+        (&self.host_kernel, &self.cpu_model, &self.kvm_modules, self.kvm_opens)
+            == (&key.host_kernel, &key.cpu_model, &key.kvm_modules, key.kvm_opens)
     }
 }
 
@@ -159,6 +208,21 @@ mod tests {
         forget(&key(), cache.path()).unwrap();
         forget(&key(), cache.path()).unwrap();
         assert_eq!(remembered(&key(), cache.path()), None);
+    }
+
+    #[test]
+    fn answers_for_this_host_are_known_and_others_are_not() {
+        let cache = tempfile::tempdir().unwrap();
+        let decision = judge(Lane::Failed { reason: "x".into() }, Lane::Arrived { seconds: 1.5 }).unwrap();
+        let Surroundings { host_kernel, cpu_model, kvm_modules, kvm_opens } = Surroundings::of_this_host();
+        let here = Key { host_kernel, cpu_model, kvm_modules, kvm_opens, ..key() };
+        keep(&here, &decision, cache.path()).unwrap();
+        keep(&Key { host_kernel: "another".into(), ..here.clone() }, &decision, cache.path()).unwrap();
+        assert_eq!(known(&here.qemu, cache.path()), [(here.clone(), decision)]);
+        assert!(known(&Binary { stamp: (9, 9), ..here.qemu.clone() }, cache.path()).is_empty());
+        forget_all(cache.path()).unwrap();
+        forget_all(cache.path()).unwrap();
+        assert!(known(&here.qemu, cache.path()).is_empty());
     }
 
     #[test]

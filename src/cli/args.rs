@@ -1,0 +1,242 @@
+//! The command line as it is typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::suite::{AcceleratorChoice, KernelChoice, Time};
+
+/// Measures what isolation costs: the same work as a plain process, a Docker container and a QEMU virtual machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "isocost",
+    version,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    max_term_width = 100,
+    after_help = "`isocost doctor` says what this host can run; `isocost run` measures."
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Say results and errors only
+    #[arg(long, short, global = true, help_heading = "Everywhere")]
+    pub(super) quiet: bool,
+    /// Write results as one JSON document on standard output
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(super) json: bool,
+    /// Where kernels, decisions and the states of runs are kept [default: ~/.cache/isocost]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "ISOCOST_CACHE",
+        hide_env_values = true,
+        value_hint = ValueHint::DirPath,
+        help_heading = "Everywhere"
+    )]
+    pub(super) cache: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Say what this host can run, and what mends what it cannot
+    Doctor(DoctorArguments),
+    /// Show suites, environments, workloads and metrics
+    List(ListArguments),
+    /// Measure what a suite says, and report
+    Run(RunArguments),
+    /// Make the report of a run again from its folder
+    Report(ReportArguments),
+    /// Do the same plan again, from anyone's run folder, and show both side by side
+    Rerun(RerunArguments),
+    /// Remove what killed runs have left: containers, virtual machines, images, folders
+    Clean,
+    /// Write completions for a shell to standard output
+    Completions(CompletionsArguments),
+    /// Write the manual page to standard output
+    Man(ManArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    /// Let the kernel race to user space under KVM and under emulation now, whatever is remembered
+    #[arg(long)]
+    pub(super) race: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArguments {
+    /// What to show [default: all]
+    pub(super) topic: Option<Topic>,
+    /// Print the text of a built-in suite, to begin one of your own with
+    #[arg(long, value_name = "SUITE", conflicts_with = "topic")]
+    pub(super) text: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Topic {
+    /// The built-in suites
+    Suites,
+    /// The kinds of environment and their settings
+    Environments,
+    /// The pieces of work
+    Workloads,
+    /// What is measured, with unit and source
+    Metrics,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    /// A built-in suite, or a suite file: a name with a `/` or with `.toml` at its end
+    #[arg(default_value = "quick", value_hint = ValueHint::FilePath)]
+    pub(super) suite: String,
+    /// Only these environments of the suite; ids, `*` allowed, several with commas
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(super) env: Vec<String>,
+    /// Only these workloads of the suite; ids, `*` allowed, several with commas
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(super) workload: Vec<String>,
+    /// Measured blocks, instead of the suite's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) blocks: Option<u32>,
+    /// What the order of everything is drawn from [default: drawn, and recorded]
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) how: How,
+}
+
+/// How a plan is carried out, wherever it came from.
+#[derive(Debug, Args)]
+pub(super) struct How {
+    /// The run folder [default: reports/RUN-ID]
+    #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) output: Option<PathBuf>,
+    /// Begin no block after this long, such as 90s, 10min or 2h
+    #[arg(long, value_name = "TIME", value_parser = budget)]
+    pub(super) budget: Option<Duration>,
+    /// The kernel of every virtual machine: debian, debian:VERSION, host, or a path
+    #[arg(long, value_name = "KERNEL", value_parser = kernel, value_hint = ValueHint::AnyPath)]
+    pub(super) kernel: Option<KernelChoice>,
+    /// Who executes every virtual machine
+    #[arg(long, value_enum, value_name = "ACCELERATOR")]
+    pub(super) accel: Option<Accel>,
+    /// Another agent than the one that is built in: a static program
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(super) agent: Option<PathBuf>,
+    /// Print the whole plan and how long it will take, and start nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// [`AcceleratorChoice`] as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Accel {
+    /// Whichever brings the kernel to user space first
+    Auto,
+    /// KVM or nothing
+    Kvm,
+    /// Software emulation
+    Tcg,
+}
+
+impl From<Accel> for AcceleratorChoice {
+    fn from(accel: Accel) -> Self {
+        match accel {
+            Accel::Auto => Self::Auto,
+            Accel::Kvm => Self::Kvm,
+            Accel::Tcg => Self::Tcg,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArguments {
+    /// Run folders
+    #[arg(required = true, value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(super) runs: Vec<PathBuf>,
+    /// Where the report's files go [default: the run folder itself]
+    #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) output: Option<PathBuf>,
+    /// Print one start of each environment on the clocks that other tools use
+    #[arg(long)]
+    pub(super) clocks: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RerunArguments {
+    /// The folder of the run to do again
+    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(super) run: PathBuf,
+    #[command(flatten)]
+    pub(super) how: How,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArguments {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArguments {
+    /// The page of one command [default: the page of isocost]
+    pub(super) command: Option<String>,
+}
+
+fn budget(text: &str) -> Result<Duration, String> {
+    match text.parse::<Time>() {
+        Ok(Time(time)) if time.is_zero() => Err("nothing can be done in no time".to_owned()),
+        Ok(Time(time)) => Ok(time),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A path is made absolute: it is recorded, and the record is read elsewhere.
+fn kernel(text: &str) -> Result<KernelChoice, String> {
+    match KernelChoice::from(text.to_owned()) {
+        KernelChoice::Debian(Some(version)) if version.is_empty() => {
+            Err("a version is missing, such as debian:6.1.192-2".to_owned())
+        }
+        KernelChoice::Path(path) => {
+            std::path::absolute(&path).map(KernelChoice::Path).map_err(|error| error.to_string())
+        }
+        other => Ok(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_kernel_is_named_or_a_path() {
+        assert_eq!(kernel("debian"), Ok(KernelChoice::Debian(None)));
+        assert_eq!(kernel("debian:6.1"), Ok(KernelChoice::Debian(Some("6.1".into()))));
+        assert_eq!(kernel("host"), Ok(KernelChoice::Host));
+        assert!(kernel("debian:").is_err() && kernel("").is_err());
+        assert!(matches!(kernel("x/bzImage"), Ok(KernelChoice::Path(path)) if path.is_absolute()));
+    }
+
+    #[test]
+    fn a_budget_is_a_time() {
+        assert_eq!(budget("90s"), Ok(Duration::from_secs(90)));
+        assert!(budget("0s").is_err() && budget("90").is_err());
+    }
+}

@@ -1,0 +1,108 @@
+//! A plan carried out under the eyes of the user: progress, signals, the outcome's exit code.
+
+use std::path::Path;
+
+use super::args::How;
+use super::asked;
+use super::console::Console;
+use super::exit::Exit;
+use super::place;
+use super::plan_text;
+use super::progress::Progress;
+use super::refusal::Refusal;
+use crate::environment::agent::StopSignal;
+use crate::measure::record::Ending;
+use crate::plan::{Plan, estimate};
+use crate::run::{self, Event, Output, RunError, RunOptions, RunOutcome, signal};
+
+/// A run that measured.
+pub(super) struct Carried {
+    pub(super) outcome: RunOutcome,
+    /// How the command ends, if nothing else goes wrong.
+    pub(super) exit: Exit,
+}
+
+/// Shows the plan and starts nothing.
+pub(super) fn dry_run(command: &str, plan: &Plan, how: &How, console: Console) -> Result<Exit, Refusal> {
+    let warnings = asked::warnings(plan, how);
+    if console.json {
+        console.document(command, plan_text::PlanDocument::new(plan, &warnings))?;
+    } else {
+        warnings.iter().for_each(|text| console.note(&format!("warning: {text}")));
+        console.result(&plan_text::text(plan))?;
+        console.note("nothing was started (--dry-run)");
+    }
+    Ok(Exit::Done)
+}
+
+/// Carries the plan out.
+///
+/// # Errors
+/// Why nothing was measured, or why measuring had to stop.
+pub(super) fn carry_out(plan: &Plan, how: &How, console: Console, cache: &Path) -> Result<Carried, Refusal> {
+    let output = place::output(how.output.as_deref());
+    place::check(&output)?;
+    let options = options(how, output, cache)?;
+    for text in asked::warnings(plan, how) {
+        console.note(&format!("warning: {text}"));
+    }
+    console.note(&format!("{} with seed {}: {}", plan.suite.name, plan.seed, plan_text::how_long(plan)));
+
+    let cells = plan.blocks.iter().map(|block| block.cells.len() as u64).sum();
+    let progress = Progress::new(console, cells, estimate(plan).total());
+    let sink = progress.sink();
+    let watching = signal::watch(options.stop.clone(), move |text| sink.say(text))
+        .map_err(|error| Refusal::usage(format!("cannot watch for signals: {error}")))?;
+    let result = run::execute(plan, &options, &|event| {
+        if let Event::Created { folder, .. } = &event {
+            signal::name_folder_on_panic(folder.clone());
+        }
+        progress.take(event);
+    });
+    progress.end();
+    let signal = watching.seen();
+    let outcome = result.map_err(|error| refusal(error, signal))?;
+    tell(&outcome, &options.output, console);
+    let exit = exit(&outcome, signal);
+    Ok(Carried { outcome, exit })
+}
+
+fn options(how: &How, output: Output, cache: &Path) -> Result<RunOptions, Refusal> {
+    let stop =
+        StopSignal::new().map_err(|error| Refusal::usage(format!("cannot make an eventfd: {error}")))?;
+    let agent = asked::agent(how)?;
+    Ok(RunOptions { output, cache: cache.to_owned(), agent, budget: how.budget, stop })
+}
+
+fn refusal(error: RunError, signal: Option<i32>) -> Refusal {
+    let refusal = Refusal::from(error);
+    match (refusal.exit, signal) {
+        (Exit::Signal(_), Some(number)) => Refusal { exit: Exit::Signal(number), ..refusal },
+        _ => refusal,
+    }
+}
+
+/// How it ended, beside its figures.
+fn tell(outcome: &RunOutcome, output: &Output, console: Console) {
+    if let Output::Below(reports) = output
+        && let Err(why) = place::link_latest(reports, &outcome.record.run_id)
+    {
+        console.note(&format!("warning: {why}"));
+    }
+    match outcome.record.ending {
+        Ending::Budget => console.note("the budget was spent before the plan was: fewer blocks than planned"),
+        Ending::Interrupted => console.note("a signal stopped it: fewer blocks than planned"),
+        Ending::Complete | Ending::Unfinished => {}
+    }
+    for what in &outcome.left_behind {
+        super::console::say(&format!("left behind: {what}; `isocost clean` removes it"));
+    }
+}
+
+fn exit(outcome: &RunOutcome, signal: Option<i32>) -> Exit {
+    match (outcome.record.ending, signal) {
+        (Ending::Interrupted, Some(number)) => Exit::Signal(number),
+        _ if outcome.failed > 0 || !outcome.left_behind.is_empty() => Exit::Failed,
+        _ => Exit::Done,
+    }
+}

@@ -1,0 +1,157 @@
+//! The run folder, looked at before anything boots, and the link to the latest run.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD};
+
+use super::refusal::Refusal;
+use crate::measure::journal::{JOURNAL_FILE, RUN_FILE, WriteError};
+use crate::run::Output;
+
+/// Where runs go that were given no place.
+pub(super) const REPORTS: &str = "reports";
+
+/// The latest of these.
+const LATEST: &str = "latest";
+
+/// The journal of the longest built-in suite, its plots and its report take a few MiB.
+const LEAST_FREE_BYTES: u64 = 16 << 20;
+
+/// The place that was asked for, or the usual one.
+pub(super) fn output(asked: Option<&Path>) -> Output {
+    match asked {
+        Some(folder) => Output::Folder(folder.to_owned()),
+        None => Output::Below(PathBuf::from(REPORTS)),
+    }
+}
+
+/// Can a run be kept there? Nothing is made.
+///
+/// # Errors
+/// The place, and why not.
+pub(super) fn check(output: &Output) -> Result<(), Refusal> {
+    let (Output::Folder(folder) | Output::Below(folder)) = output;
+    if matches!(output, Output::Folder(_)) && [JOURNAL_FILE, RUN_FILE].iter().any(|f| folder.join(f).exists())
+    {
+        return Err(WriteError::Taken { path: folder.clone() }.into());
+    }
+    let there = nearest(folder)?;
+    let access = rustix::fs::accessat(CWD, &there, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
+    access.map_err(|errno| WriteError::Io { path: there.clone(), source: errno.into() })?;
+    let free = free_bytes(&there);
+    match free.filter(|free| *free < LEAST_FREE_BYTES) {
+        None => Ok(()),
+        Some(free) => Err(Refusal::usage(format!(
+            "{} has {} MiB free, and a run may need {} MiB; make space or give another place with -o DIR",
+            there.display(),
+            free >> 20,
+            LEAST_FREE_BYTES >> 20
+        ))),
+    }
+}
+
+/// The folder itself, or the folder that it would be made in.
+fn nearest(folder: &Path) -> Result<PathBuf, WriteError> {
+    let start = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    for path in start.ancestors() {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        match std::fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => return Ok(path.to_owned()),
+            Ok(_) => return Err(WriteError::NotAFolder { path: path.to_owned() }),
+            // A link that leads nowhere is found by looking at the link itself.
+            Err(error) if error.kind() == ErrorKind::NotFound && path.symlink_metadata().is_err() => {}
+            // The part before it is a file: that part is looked at next.
+            Err(error) if error.kind() == ErrorKind::NotADirectory => {}
+            Err(source) => return Err(WriteError::Io { path: path.to_owned(), source }),
+        }
+    }
+    Ok(PathBuf::from("."))
+}
+
+/// `None` where the file system does not say.
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok().filter(|stat| stat.f_blocks > 0)?;
+    stat.f_bavail.checked_mul(stat.f_frsize)
+}
+
+/// Has `reports/latest` lead to that run. Something else of that name is left as it is.
+///
+/// # Errors
+/// Why there is no such link, in a sentence.
+pub(super) fn link_latest(reports: &Path, run_id: &str) -> Result<PathBuf, String> {
+    let link = reports.join(LATEST);
+    if link.symlink_metadata().is_ok_and(|meta| !meta.is_symlink()) {
+        return Err(format!("{} is not a link, and is left as it is", link.display()));
+    }
+    let failed = |error: std::io::Error| format!("cannot make the link {}: {error}", link.display());
+    let new = reports.join(format!(".{LATEST}-{run_id}"));
+    std::os::unix::fs::symlink(run_id, &new).map_err(failed)?;
+    std::fs::rename(&new, &link).map_err(|error| {
+        let _ = std::fs::remove_file(&new);
+        failed(error)
+    })?;
+    Ok(link)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn refused(folder: PathBuf) -> String {
+        check(&Output::Folder(folder)).unwrap_err().text
+    }
+
+    #[test]
+    fn a_place_that_is_or_can_be_made_is_good() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().to_owned(), folder.path().join("a/b/c"), PathBuf::new(), "x".into()] {
+            check(&Output::Folder(path.clone())).unwrap();
+            check(&Output::Below(path)).unwrap();
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made");
+    }
+
+    #[test]
+    fn a_file_is_no_folder_wherever_it_is_on_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let expected = format!("{} is not a folder; give another place with -o DIR", file.display());
+        assert_eq!(refused(file.clone()), expected);
+        assert_eq!(refused(file.join("below/it")), expected);
+        assert_eq!(check(&Output::Below(file)).unwrap_err().text, expected);
+    }
+
+    #[test]
+    fn a_run_is_not_written_over_and_its_folder_may_hold_others() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(RUN_FILE), "{}").unwrap();
+        assert!(refused(folder.path().to_owned()).contains("holds a run already"));
+        check(&Output::Below(folder.path().to_owned())).unwrap();
+    }
+
+    #[test]
+    fn odd_places_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        assert!(refused(link.clone()).contains(&link.display().to_string()));
+        assert!(refused(folder.path().join("x".repeat(300))).contains("xxx"));
+    }
+
+    #[test]
+    fn latest_leads_to_the_newest_run_and_replaces_nothing_of_the_users() {
+        let reports = tempfile::tempdir().unwrap();
+        for id in ["r-1", "r-2"] {
+            let link = link_latest(reports.path(), id).unwrap();
+            assert_eq!(std::fs::read_link(link).unwrap(), Path::new(id));
+        }
+        let link = reports.path().join(LATEST);
+        std::fs::remove_file(&link).unwrap();
+        std::fs::create_dir(&link).unwrap();
+        assert!(link_latest(reports.path(), "r-3").unwrap_err().contains("left as it is"));
+        assert_eq!(std::fs::read_dir(reports.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,76 @@
+//! `isocost rerun`: the same plan again, from anyone's run folder.
+
+use std::path::Path;
+
+use super::args::RerunArguments;
+use super::console::Console;
+use super::exit::Exit;
+use super::refusal::Refusal;
+use super::{asked, execution, results};
+use crate::measure::host;
+use crate::measure::journal::RUN_FILE;
+use crate::measure::record::{Host, RunRecord};
+
+/// Runs it again.
+///
+/// # Errors
+/// A run that cannot be read or is of a later schema; else as `isocost run`.
+pub(super) fn rerun(arguments: &RerunArguments, console: Console, cache: &Path) -> Result<Exit, Refusal> {
+    let theirs = results::read(&arguments.run)?;
+    let record = arguments.run.join(RUN_FILE);
+    let plan = asked::plan_again(&theirs.record.plan, &arguments.how, &record)?;
+    for line in before(&theirs.record, &arguments.how)? {
+        console.note(&format!("not as in that run: {line}"));
+    }
+    if arguments.how.dry_run {
+        return execution::dry_run("rerun", &plan, &arguments.how, console);
+    }
+    let carried = execution::carry_out(&plan, &arguments.how, console, cache)?;
+    Ok(carried.exit)
+}
+
+/// What is known to differ before anything boots.
+fn before(theirs: &RunRecord, how: &super::args::How) -> Result<Vec<String>, Refusal> {
+    let mut lines = Vec::new();
+    let agent = crate::image::kernel::sha256_hex(&asked::agent(how)?);
+    lines.extend(differs("the agent's SHA-256", &theirs.agent_sha256, &agent));
+    lines.extend(differs("isocost's version", &theirs.isocost_version, env!("CARGO_PKG_VERSION")));
+    lines.extend(hosts(&theirs.host, &host::look(Path::new("/"))));
+    Ok(lines)
+}
+
+fn hosts(theirs: &Host, here: &Host) -> Vec<String> {
+    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+    let memory = |host: &Host| format!("{} MiB", host.memory_bytes >> 20);
+    let pairs = [
+        ("the host's CPU", or_unknown(&theirs.cpu_model), or_unknown(&here.cpu_model)),
+        ("its CPUs online", theirs.online_cpus.to_string(), here.online_cpus.to_string()),
+        ("its memory", memory(theirs), memory(here)),
+        ("its kernel", theirs.kernel_release.clone(), here.kernel_release.clone()),
+        ("its system", or_unknown(&theirs.os), or_unknown(&here.os)),
+        ("its cgroup version", theirs.cgroup.clone(), here.cgroup.clone()),
+    ];
+    pairs.iter().filter_map(|(what, there, here)| differs(what, there, here)).collect()
+}
+
+fn differs(what: &str, there: &str, here: &str) -> Option<String> {
+    (there != here).then(|| format!("{what} was {there}, and is {here} here"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_difference_of_hosts_is_named() {
+        let host = |cpu: &str, kernel: &str| Host {
+            cpu_model: Some(cpu.into()),
+            kernel_release: kernel.into(),
+            memory_bytes: 1 << 30,
+            ..Host::default()
+        };
+        assert_eq!(hosts(&host("A", "6.1"), &host("A", "6.1")), Vec::<String>::new());
+        let expected = ["the host's CPU was A, and is B here", "its kernel was 6.1, and is 6.12 here"];
+        assert_eq!(hosts(&host("A", "6.1"), &host("B", "6.12")), expected);
+    }
+}
