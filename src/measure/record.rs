@@ -3,6 +3,9 @@
 use isocost_agent::protocol::Inspection;
 use serde::{Deserialize, Serialize};
 
+use super::host::Activity;
+use super::host::cpu::Cpus;
+use super::host::memory::Memory;
 use crate::environment::{Accelerator, Kind, Prepared};
 use crate::plan::Plan;
 
@@ -78,6 +81,27 @@ pub struct Host {
     pub kvm_modules: Vec<String>,
     /// File system of the run's scratch folder, and its device.
     pub scratch_file_system: Option<String>,
+    /// Bytes that file system can still take.
+    #[serde(default)]
+    pub scratch_free_bytes: Option<u64>,
+    /// What kind of virtual machine, in its firmware's words; `None` where it is none.
+    #[serde(default)]
+    pub virtualised_by: Option<String>,
+    /// Settings and state of its CPUs.
+    #[serde(default)]
+    pub cpus: Cpus,
+    /// Settings and state of its memory.
+    #[serde(default)]
+    pub memory: Memory,
+    /// The load average over one minute: what it does now is in [`Host::before`].
+    #[serde(default)]
+    pub load_average: Option<f64>,
+    /// It is a laptop that is not plugged in.
+    #[serde(default)]
+    pub on_battery: Option<bool>,
+    /// What it did in half a second before the run.
+    #[serde(default)]
+    pub before: Option<Activity>,
 }
 
 /// One environment as it was prepared and as it looked from inside.

@@ -7,7 +7,7 @@ use super::state::Registered;
 use super::{Event, RunError, RunOptions, Unavailable};
 use crate::environment::{Environment, EnvironmentError, Prepared, RunContext};
 use crate::image::kernel::sha256_hex;
-use crate::measure::host;
+use crate::measure::host::{self, HostWarning};
 use crate::measure::journal::{JOURNAL_FILE, RUN_FILE};
 use crate::measure::record::{Ending, EnvironmentRecord, RunRecord, SCHEMA};
 use crate::measure::sample::FailureName;
@@ -52,6 +52,8 @@ pub(super) fn context(plan: &Plan, options: &RunOptions, registered: &Registered
 
 /// `run.json` as it is before the first boot.
 pub(super) fn record(plan: &Plan, context: &RunContext) -> RunRecord {
+    let host = host::watch(&context.scratch);
+    let warnings = host::warnings(&host).iter().map(HostWarning::sentence).collect();
     RunRecord {
         schema: SCHEMA,
         run_id: context.run_id.clone(),
@@ -60,10 +62,10 @@ pub(super) fn record(plan: &Plan, context: &RunContext) -> RunRecord {
         started_at: jiff::Timestamp::now(),
         ended_at: None,
         ending: Ending::Unfinished,
-        host: host::look(&context.scratch),
+        host,
         plan: plan.clone(),
         environments: Vec::new(),
-        warnings: Vec::new(),
+        warnings,
         sampler_cpu_share: None,
     }
 }

@@ -6,7 +6,7 @@ use rustix::fs::{Access, AtFlags, CWD};
 
 use super::{Area, Finding, State, User, gibibytes};
 use crate::measure::counters::device::Device;
-use crate::measure::host;
+use crate::measure::host::{self, HostWarning};
 use crate::measure::record::Host;
 use crate::suite::{Size, Suite};
 
@@ -18,13 +18,19 @@ const BESIDE_BYTES: u64 = 256 << 20;
 
 pub(super) fn look(suite: &Suite, cache: &Path, user: &User) -> Vec<Finding> {
     let there = nearest(cache);
-    let host = host::look(&there);
+    let host = host::watch(&there);
     let mut all = vec![system(&host), cpus(suite, &host), memory(suite, host::available_memory())];
     all.push(space(&there, free_bytes(&there)));
     all.push(counters(&there));
     all.push(page_cache(user));
     all.extend(others_memory(user));
+    all.extend(host::warnings(&host).iter().map(spoils));
     all
+}
+
+/// It can be measured all the same, with more noise or another figure.
+fn spoils(warning: &HostWarning) -> Finding {
+    Finding::new(Area::Host, warning.subject(), State::Limited, warning.to_string()).mended_by(warning.mend())
 }
 
 /// The folder, or the one that it would be made in.

@@ -22,13 +22,15 @@ impl Table {
     /// Where the folder cannot be listed; processes that end meanwhile are left out.
     pub fn read(proc: &Path) -> io::Result<Self> {
         let mut table = Self::default();
-        for entry in std::fs::read_dir(proc)? {
-            let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            let Ok(stat) = read_stat(proc, pid) else { continue };
-            table.children.entry(stat.parent).or_default().push(pid);
-            table.all.insert(pid);
+        for (pid, stat) in all(proc)? {
+            table.add(pid, stat.parent);
         }
         Ok(table)
+    }
+
+    pub(crate) fn add(&mut self, pid: u32, parent: u32) {
+        self.children.entry(parent).or_default().push(pid);
+        self.all.insert(pid);
     }
 
     /// `roots` that live, and all that descend from them, each once.
@@ -48,12 +50,38 @@ impl Table {
 }
 
 /// What is needed of `/proc/PID/stat`.
-#[derive(Debug, PartialEq, Eq)]
-struct Stat {
-    parent: u32,
-    /// utime, stime and those of the children that were waited for.
-    ticks: u64,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) name: String,
+    pub(crate) parent: u32,
+    /// It is a thread of the kernel.
+    pub(crate) kernel: bool,
+    /// utime and stime.
+    pub(crate) own_ticks: u64,
+    /// Those of the children that were waited for.
+    pub(crate) children_ticks: u64,
+    /// When it began, in ticks since boot: tells two processes of one pid apart.
+    pub(crate) began: u64,
 }
+
+impl Stat {
+    pub(crate) fn ticks(&self) -> u64 {
+        self.own_ticks.saturating_add(self.children_ticks)
+    }
+}
+
+/// All processes that live; those that end meanwhile are left out.
+pub(crate) fn all(proc: &Path) -> io::Result<Vec<(u32, Stat)>> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(proc)? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        all.extend(read_stat(proc, pid).ok().map(|stat| (pid, stat)));
+    }
+    Ok(all)
+}
+
+/// `PF_KTHREAD` of the kernel's include/linux/sched.h.
+const KERNEL_THREAD: u64 = 0x0020_0000;
 
 fn read_stat(proc: &Path, pid: u32) -> io::Result<Stat> {
     let text = std::fs::read(proc.join(pid.to_string()).join("stat"))?;
@@ -61,14 +89,20 @@ fn read_stat(proc: &Path, pid: u32) -> io::Result<Stat> {
 }
 
 /// The name in brackets may hold anything, so fields are counted from the last bracket.
-fn parse_stat(text: &[u8]) -> Option<Stat> {
+pub(crate) fn parse_stat(text: &[u8]) -> Option<Stat> {
     let close = text.iter().rposition(|&b| b == b')')?;
+    let open = text[..close].iter().position(|&b| b == b'(')?;
     let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     let number = |at: usize| fields.get(at)?.parse::<i64>().ok().and_then(|n| u64::try_from(n).ok());
-    let parent = u32::try_from(number(1)?).ok()?;
-    let ticks = (11..15).map(number).sum::<Option<u64>>()?;
-    Some(Stat { parent, ticks })
+    Some(Stat {
+        name: String::from_utf8_lossy(&text[open + 1..close]).into_owned(),
+        parent: u32::try_from(number(1)?).ok()?,
+        kernel: number(6)? & KERNEL_THREAD != 0,
+        own_ticks: number(11)?.checked_add(number(12)?)?,
+        children_ticks: number(13)?.checked_add(number(14)?)?,
+        began: number(19)?,
+    })
 }
 
 /// CPU time used by `pids` and by children they have waited for.
@@ -80,7 +114,7 @@ pub fn cpu_ns(proc: &Path, pids: &[u32]) -> Result<Figure, Failure> {
     let mut any = false;
     for &pid in pids {
         match read_stat(proc, pid) {
-            Ok(stat) => (ticks, any) = (ticks + stat.ticks, true),
+            Ok(stat) => (ticks, any) = (ticks + stat.ticks(), true),
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(unreadable(format!("{}/{pid}/stat: {error}", proc.display()))),
         }

@@ -27,8 +27,13 @@ fn stat(pid: u32, parent: u32) -> String {
 #[test]
 fn the_name_may_hold_anything() {
     let parsed = parse_stat(stat(7, 3).as_bytes()).unwrap();
-    assert_eq!(parsed, Stat { parent: 3, ticks: 37 });
-    assert_eq!(parse_stat(b"7 (x"), None);
+    let name = "a ) b (c".into();
+    let expected = Stat { name, parent: 3, kernel: false, own_ticks: 30, children_ticks: 7, began: 5 };
+    assert_eq!(parsed, expected);
+    assert!(parse_stat(b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 1 0 0 20 0 1 0 9 0").unwrap().kernel);
+    for bad in ["7 (x", ")(", "7 (x) S 3", "7 x) S 3"] {
+        assert_eq!(parse_stat(bad.as_bytes()), None, "{bad}");
+    }
 }
 
 #[test]
