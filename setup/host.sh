@@ -4,6 +4,9 @@
 # In:  the role. Out: the programs it needs are installed and a Docker engine answers.
 # It asks apt only for what is missing, shows the plan first, and stops before anything
 # would be removed or downgraded. Run again on a prepared host it changes nothing.
+#
+# sh setup/host.sh as-whom  prints what to put before a command that uses the engine: nothing, or
+# `sudo -E` where this user may not use it.
 set -eu
 
 role=${1:-bench}
@@ -12,7 +15,12 @@ minimum_rust=1.88
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 3; }
-has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]; }
+has() {
+    case $1 in
+        libc.a) [ -e "$(cc -print-file-name=libc.a 2>/dev/null || true)" ];; # the agent is a static program
+        *) command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ];;
+    esac
+}
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"
@@ -29,11 +37,11 @@ qemu-system-x86_64 qemu-system-x86 qemu-system-x86 qemu-system-x86 qemu-x86 qemu
 qemu-img qemu-utils qemu-img qemu-img qemu-tools qemu-img
 mke2fs e2fsprogs e2fsprogs e2fsprogs e2fsprogs e2fsprogs
 cc gcc gcc gcc gcc build-base
+libc.a libc6-dev glibc-static glibc glibc-devel-static musl-dev
 NEEDS
     [ "$role" = bench ] || cat <<'NEEDS'
 mmdebstrap mmdebstrap mmdebstrap mmdebstrap mmdebstrap mmdebstrap
 strace strace strace strace strace strace
-chromium chromium chromium chromium chromium chromium
 NEEDS
 }
 
@@ -43,13 +51,20 @@ missing_packages() { # $1: which package column of needs(), 1 being Debian's
     done
 }
 
+rustup_line="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+
 check_rust() {
     if ! has cargo; then
-        fail "Rust is missing; run: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+        [ ! -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ] ||
+            fail "Rust is installed and not on the path; run: . \"${CARGO_HOME:-$HOME/.cargo}/env\""
+        fail "Rust is missing; run: $rustup_line"
     fi
-    have=$(cargo --version | awk '{print $2}')
+    have=$(cargo --version 2>/dev/null | awk '{print $2}')
+    [ -n "$have" ] || fail "cargo is there and does not run; run: rustup default stable"
     lowest=$(printf '%s\n%s\n' "$minimum_rust" "$have" | sort -V | head -n 1)
-    [ "$lowest" = "$minimum_rust" ] || fail "Rust $have is too old (need $minimum_rust); run: rustup update stable"
+    [ "$lowest" = "$minimum_rust" ] && return
+    if has rustup; then update='rustup update stable'; else update=$rustup_line; fi
+    fail "Rust $have is too old (need $minimum_rust); run: $update"
 }
 
 # What a plan of apt's would take away: packages removed or downgraded.
@@ -124,13 +139,18 @@ to allow that, run: ISOCOST_SETUP_ALLOW_REMOVAL=yes sh setup/host.sh $role"
     $apt install -y -q --no-install-recommends $allow $packages || fail "apt failed; its reason is above"
 }
 
-engine_answers() { # also false where this user may not talk to it
+# $1: as_root, or nothing for this user, who may not be allowed to.
+engine_answers() {
+    case ${DOCKER_HOST:-} in unix://*) docker_socket=${DOCKER_HOST#unix://};; esac
     [ -S "$docker_socket" ] || return 1
-    as_whom=${1:-}
-    $as_whom perl -MIO::Socket::UNIX -e '
-        my $s = IO::Socket::UNIX->new($ARGV[0]) or exit 1;
-        alarm 5; print {$s} "GET /_ping HTTP/1.0\r\n\r\n";
-        my $first = <$s>; exit(defined $first && $first =~ / 200 / ? 0 : 1)' "$docker_socket"
+    if has perl; then
+        ${1:-} perl -MIO::Socket::UNIX -e '
+            my $s = IO::Socket::UNIX->new($ARGV[0]) or exit 1;
+            alarm 5; print {$s} "GET /_ping HTTP/1.0\r\n\r\n";
+            my $first = <$s>; exit(defined $first && $first =~ / 200 / ? 0 : 1)' "$docker_socket"
+    else
+        ${1:-} curl -sf -m 5 --unix-socket "$docker_socket" http://localhost/_ping >/dev/null
+    fi
 }
 
 wait_for_engine() {
@@ -142,8 +162,8 @@ wait_for_engine() {
 }
 
 start_engine() {
-    case ${DOCKER_HOST:-} in ''|unix://*) ;; *)
-        say "DOCKER_HOST=$DOCKER_HOST: an engine of yours elsewhere; none is started here"; return;; esac
+    case ${DOCKER_HOST:-} in ''|unix:///var/run/docker.sock|unix:///run/docker.sock) ;; *)
+        say "DOCKER_HOST=$DOCKER_HOST: an engine of yours; none is started here"; return;; esac
     if engine_answers as_root; then return; fi
     log=/var/log/isocost-dockerd.log
     if [ -d /run/systemd/system ]; then
@@ -160,6 +180,10 @@ start_engine() {
     wait_for_engine 60 || fail "the Docker engine does not answer on $docker_socket; see: $log"
 }
 
+as_whom() {
+    if [ "$(id -u)" -ne 0 ] && ! engine_answers && has sudo; then echo 'sudo -E'; fi
+}
+
 tell_access() {
     [ "$(id -u)" -ne 0 ] || return 0
     engine_answers || say "you may not use the Docker engine yet; run: sudo usermod -aG docker $(id -un), and log in again"
@@ -168,14 +192,21 @@ tell_access() {
 }
 
 main() {
-    case $role in bench|test) ;; *) printf 'usage: setup/host.sh [bench|test]\n' >&2; exit 2;; esac
+    case $role in
+        bench|test) ;;
+        as-whom) as_whom; return;;
+        *) printf 'usage: setup/host.sh [bench|test|as-whom]\n' >&2; exit 2;;
+    esac
     [ "$(uname -s)/$(uname -m)" = Linux/x86_64 ] || fail "Isocost runs on Linux on x86_64, not on $(uname -s) on $(uname -m)"
     check_rust
     packages=$(missing_packages 1)
     if [ -n "$packages" ]; then
         if has apt-get; then
-            [ -z "${packages##*docker.io*}" ] && packages="$packages iptables ca-certificates" &&
-                { [ ! -d /sys/kernel/security/apparmor ] || has apparmor_parser || packages="$packages apparmor"; }
+            case $packages in *docker.io*)
+                packages="$packages iptables ca-certificates"
+                # Where AppArmor is on, the engine refuses to run without its parser.
+                if [ -d /sys/kernel/security/apparmor ] && ! has apparmor_parser; then packages="$packages apparmor"; fi;;
+            esac
             apt_install $packages
         else
             say "this host has no apt. Install the missing programs with its own package manager, then run this again:"

@@ -109,7 +109,7 @@ const MOST_AGENT_BYTES: u64 = 64 << 20;
 /// # Errors
 /// Why that is no program.
 pub(super) fn agent(how: &How) -> Result<Arc<[u8]>, Refusal> {
-    let Some(path) = &how.agent else { return Ok(built_in_agent()) };
+    let Some(path) = &how.agent else { return Ok(crate::agent::shared()) };
     let refused = |why: &str| {
         Err(Refusal::usage(format!("--agent: {} {why}; it is a static program for Linux", path.display())))
     };
@@ -127,11 +127,6 @@ pub(super) fn agent(how: &How) -> Result<Arc<[u8]>, Refusal> {
         Ok(bytes) => Ok(Arc::from(bytes)),
         Err(error) => refused(&format!("cannot be read: {error}")),
     }
-}
-
-/// The agent that is part of this program.
-pub(super) fn built_in_agent() -> Arc<[u8]> {
-    Arc::from(&b""[..])
 }
 
 #[cfg(test)]

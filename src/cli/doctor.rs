@@ -8,7 +8,7 @@ use super::args::DoctorArguments;
 use super::console::Console;
 use super::exit::Exit;
 use super::refusal::Refusal;
-use super::{asked, words};
+use super::words;
 use crate::environment::agent::StopSignal;
 use crate::environment::check::{self, Area, Finding, State};
 use crate::environment::qemu::{QemuEnvironment, race};
@@ -125,11 +125,10 @@ fn race_now(suite: &Suite, console: Console, cache: &Path) -> Result<String, Ref
     let watching = signal::watch(stop.clone(), super::console::say)
         .map_err(|error| Refusal::usage(format!("cannot watch for signals: {error}")))?;
     let registered = Registered::new(cache, None)?;
-    let agent = asked::built_in_agent();
     let context = RunContext {
         run_id: registered.run_id.clone(),
-        agent_sha256: String::new(),
-        agent,
+        agent: crate::agent::shared(),
+        agent_sha256: crate::agent::sha256().to_owned(),
         scratch: registered.scratch.clone(),
         cache: cache.to_owned(),
         limits: suite.limits,

@@ -41,7 +41,7 @@ pub enum SuiteError {
         similar: Option<String>,
     },
     /// A file that cannot be read.
-    #[error("cannot read the suite {}: {source}", path.display())]
+    #[error("cannot read the suite {}: {source}; name a suite file, or a built-in suite: {}", path.display(), built_in_names())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -70,6 +70,10 @@ pub enum SuiteError {
         /// What is wrong with what, and what is allowed.
         what: String,
     },
+}
+
+fn built_in_names() -> String {
+    super::built_in().into_keys().collect::<Vec<_>>().join(", ")
 }
 
 fn similar_hint(similar: Option<&str>) -> String {

@@ -6,7 +6,9 @@ use isocost_agent::protocol::Workload;
 use proptest::prelude::*;
 
 use super::*;
-use crate::suite::{AcceleratorChoice, DiskFormat, KernelChoice, KindSpec, Machine, QemuSpec, warnings};
+use crate::suite::{
+    AcceleratorChoice, DiskFormat, KernelChoice, KindSpec, Machine, QemuSpec, WORKLOADS, warnings,
+};
 
 const HEAD: &str = "schema = 1\n[limits]\ncpus = 2\nmemory = \"256MiB\"\n";
 const NATIVE: &str = "[[environment]]\nid = \"native\"\nkind = \"native\"\n";
@@ -191,5 +193,32 @@ proptest! {
         if let Ok(text) = std::str::from_utf8(&bytes) {
             let _ = parse(text, "f.toml");
         }
+    }
+}
+
+/// docs/suites.md has every key that a suite may have, and its example is a suite.
+#[test]
+fn the_docs_have_every_key_and_a_good_example() {
+    let docs = include_str!("../../docs/suites.md");
+    let example = docs.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let suite = parse(example, "docs/suites.toml").unwrap();
+    assert_eq!(warnings(&suite), Vec::<String>::new());
+    let declared = include_str!("raw.rs").split("pub(super) struct").skip(1);
+    let fields = declared.flat_map(|text| text.split('}').next().unwrap().lines());
+    let keys = fields.filter_map(|line| line.trim().strip_prefix("pub ")?.split(':').next());
+    let keys: Vec<&str> = keys.collect();
+    assert!(keys.len() > 25, "{keys:?}");
+    for key in keys {
+        // These two are tables, named in the singular.
+        let is_there = match key {
+            "limits" | "blocks" | "deadlines" => docs.contains(&format!("## `[{key}]`")),
+            "environments" => docs.contains("## `[[environment]]`"),
+            "workloads" if docs.contains("## `[[workload]]`") => docs.contains("| `workloads` |"),
+            key => docs.contains(&format!("| `{key}` |")),
+        };
+        assert!(is_there, "docs/suites.md lacks {key}");
+    }
+    for (name, _) in WORKLOADS {
+        assert!(docs.contains(&format!("`{name}`")), "{name}");
     }
 }
