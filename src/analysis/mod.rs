@@ -3,6 +3,7 @@
 //! In: a [`Run`](crate::measure::journal::Run) as read back from its journal. Out: a [`Summary`]. Pure: no file, no
 //! clock, no terminal; the same run and seed give the same summary everywhere.
 
+pub mod audit;
 mod comparability;
 mod effect;
 #[cfg(test)]

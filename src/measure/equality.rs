@@ -56,6 +56,18 @@ fn same_memory(a: MemorySize, b: MemorySize) -> bool {
     a.bytes.abs_diff(b.bytes) as f64 <= most * tolerance
 }
 
+/// Can both use as many CPUs? Not where that is not known.
+#[must_use]
+pub fn same_cpus(a: &Inspection, b: &Inspection) -> bool {
+    matches!((cpus(a), cpus(b)), (Some(a), Some(b)) if (a - b).abs() < 0.01)
+}
+
+/// Can both use as much memory? Not where that is not known.
+#[must_use]
+pub fn same_memory_inside(a: &Inspection, b: &Inspection) -> bool {
+    matches!((memory(a), memory(b)), (Some(a), Some(b)) if same_memory(a, b))
+}
+
 /// What differs between two environments. No [`Difference::must_match`] among it: ratios may be stated.
 ///
 /// What could not be read in either counts as a difference: equal size must be proved. Sizes that are alike and
