@@ -10,6 +10,7 @@ pub mod equality;
 pub mod host;
 pub mod journal;
 pub mod metric;
+pub mod name;
 pub mod record;
 pub mod sample;
 pub mod sense;

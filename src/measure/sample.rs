@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::name::Name;
 use crate::environment::Accelerator;
 
 /// One measured value with all that is needed to analyse it again. A failure is censored by name: it has no value.
@@ -12,13 +13,13 @@ pub struct Sample {
     /// Position of the cell inside its block, from 0.
     pub position: u32,
     /// The environment's id in the suite.
-    pub environment: String,
+    pub environment: Name,
     /// What the environment's CPU was.
     pub accelerator: Accelerator,
     /// The workload's id in the suite; `start`, `idle`, `stop` and `image` for what is measured without one.
-    pub workload: String,
+    pub workload: Name,
     /// The metric's name in [`super::metric::CATALOGUE`].
-    pub metric: String,
+    pub metric: Name,
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,

@@ -70,10 +70,10 @@ impl<'a> Piece<'a> {
         Sample {
             block: self.at.block,
             position: self.at.position,
-            environment: self.at.environment.clone(),
+            environment: self.at.environment.as_str().into(),
             accelerator: self.at.accelerator,
-            workload: self.workload.to_owned(),
-            metric: metric.to_owned(),
+            workload: self.workload.into(),
+            metric: metric.into(),
             outcome,
             started_at: self.started_at,
             warm_up: self.at.warm_up,

@@ -54,7 +54,7 @@ fn figures(done: &Done) -> Vec<(String, Result<f64, FailureName>)> {
     let environment = "x".into();
     let at = At { block: 0, position: 0, environment, accelerator: Accelerator::None, warm_up: false };
     let all = samples(&Piece::begin(&at, "w"), done);
-    all.into_iter().map(|sample| (sample.metric.clone(), outcome(&sample))).collect()
+    all.into_iter().map(|sample| (sample.metric.to_string(), outcome(&sample))).collect()
 }
 
 fn outcome(sample: &Sample) -> Result<f64, FailureName> {

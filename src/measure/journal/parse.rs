@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Record;
 use crate::environment::Accelerator;
+use crate::measure::name::Names;
 use crate::measure::sample::{Failure, Outcome, Sample};
 
 /// How the writer begins a sample's line. Another order of keys is read as well, only slower.
@@ -33,15 +34,15 @@ struct Line<'a> {
 }
 
 /// Reads one line, without its end.
-pub(super) fn line(text: &[u8]) -> Result<Record, String> {
+pub(super) fn line(text: &[u8], names: &mut Names) -> Result<Record, String> {
     if !text.starts_with(SAMPLE) {
         return serde_json::from_slice(text).map_err(|e| e.to_string());
     }
     let line: Line<'_> = serde_json::from_slice(text).map_err(|e| e.to_string())?;
-    sample(line).map(Record::Sample)
+    sample(line, names).map(Record::Sample)
 }
 
-fn sample(line: Line<'_>) -> Result<Sample, String> {
+fn sample(line: Line<'_>, names: &mut Names) -> Result<Sample, String> {
     let outcome = match (line.value, line.failed) {
         (Some(value), None) => Outcome::Value(value),
         (None, Some(failure)) => Outcome::Failed(failure),
@@ -51,10 +52,10 @@ fn sample(line: Line<'_>) -> Result<Sample, String> {
     Ok(Sample {
         block: line.block,
         position: line.position,
-        environment: line.environment.into_owned(),
+        environment: names.named(&line.environment),
         accelerator: line.accelerator,
-        workload: line.workload.into_owned(),
-        metric: line.metric.into_owned(),
+        workload: names.named(&line.workload),
+        metric: names.named(&line.metric),
         outcome,
         started_at: line.started_at,
         warm_up: line.warm_up,

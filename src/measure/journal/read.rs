@@ -1,5 +1,7 @@
 //! The reading end: a run folder, whole or as far as it came.
 
+use std::fs::File;
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +9,7 @@ use serde::Deserialize;
 
 use super::folder::{JOURNAL_FILE, RUN_FILE};
 use super::{Record, StartRecord, Timeline, parse};
+use crate::measure::name::Names;
 use crate::measure::record::{RunRecord, SCHEMA};
 use crate::measure::sample::Sample;
 
@@ -73,8 +76,12 @@ pub enum JournalError {
 pub fn read(dir: &Path) -> Result<Run, JournalError> {
     let record = read_record(&dir.join(RUN_FILE))?;
     let path = dir.join(JOURNAL_FILE);
-    let text = std::fs::read(&path).map_err(|source| JournalError::Io { path: path.clone(), source })?;
-    let parsed = parse_all(&text).map_err(|(line, detail)| damaged(&path, line, detail))?;
+    let unreadable = |source| JournalError::Io { path: path.clone(), source };
+    let file = File::open(&path).map_err(unreadable)?;
+    let (parsed, dropped_tail) = parse_all(file).map_err(|error| match error {
+        Broken::Io(source) => unreadable(source),
+        Broken::Line(line, detail) => damaged(&path, line, detail),
+    })?;
     check_header(&parsed, &record, &path)?;
     Ok(Run {
         record,
@@ -82,7 +89,7 @@ pub fn read(dir: &Path) -> Result<Run, JournalError> {
         starts: parsed.starts,
         timelines: parsed.timelines,
         complete: parsed.end.is_some(),
-        dropped_tail: !text.is_empty() && !text.ends_with(b"\n"),
+        dropped_tail,
     })
 }
 
@@ -170,24 +177,46 @@ impl Parsed {
     }
 }
 
-/// Below this many bytes another thread costs more than it saves.
-const STRETCH_BYTES: usize = 1 << 20;
+/// What one thread parses at a time: of a large journal only so much text is in memory for each.
+const STRETCH_BYTES: usize = 4 << 20;
 
-fn parse_all(text: &[u8]) -> Result<Parsed, (usize, String)> {
-    let whole = text.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+/// Why parsing ended.
+enum Broken {
+    Io(std::io::Error),
+    Line(usize, String),
+}
+
+/// All whole lines, and whether something follows the last.
+fn parse_all(mut from: impl Read) -> Result<(Parsed, bool), Broken> {
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8);
-    let stretches = split(&text[..whole], threads.min(whole / STRETCH_BYTES + 1));
+    let mut names: Vec<Names> = std::iter::repeat_with(Names::default).take(threads).collect();
+    let mut all = Parsed::default();
+    let mut text = Vec::new();
+    loop {
+        let wanted = (threads * STRETCH_BYTES) as u64;
+        let read = from.by_ref().take(wanted).read_to_end(&mut text).map_err(Broken::Io)?;
+        if read == 0 {
+            return Ok((all, !text.is_empty()));
+        }
+        let whole = text.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        parse_side_by_side(&text[..whole], &mut names, &mut all)?;
+        text.drain(..whole);
+    }
+}
+
+fn parse_side_by_side(text: &[u8], names: &mut [Names], all: &mut Parsed) -> Result<(), Broken> {
+    let stretches = split(text, names.len().min(text.len() / STRETCH_BYTES + 1));
     let results: Vec<_> = std::thread::scope(|scope| {
-        let running: Vec<_> = stretches.iter().map(|s| scope.spawn(|| parse_stretch(s))).collect();
+        let pairs = stretches.iter().zip(names);
+        let running: Vec<_> = pairs.map(|(some, names)| scope.spawn(|| parse_stretch(some, names))).collect();
         running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
     });
-    let mut all = Parsed::default();
     for result in results {
         let next = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let next = next.map_err(|(line, detail)| (all.lines + line, detail))?;
-        all.join(next)?;
+        let next = next.map_err(|(line, detail)| Broken::Line(all.lines + line, detail))?;
+        all.join(next).map_err(|(line, detail)| Broken::Line(line, detail))?;
     }
-    Ok(all)
+    Ok(())
 }
 
 /// At most `parts` stretches of whole lines.
@@ -203,12 +232,12 @@ fn split(mut text: &[u8], parts: usize) -> Vec<&[u8]> {
     stretches
 }
 
-fn parse_stretch(text: &[u8]) -> Result<Parsed, (usize, String)> {
+fn parse_stretch(text: &[u8], names: &mut Names) -> Result<Parsed, (usize, String)> {
     let mut parsed = Parsed::default();
     let Some(text) = text.strip_suffix(b"\n") else { return Ok(parsed) };
     for line in text.split(|&b| b == b'\n') {
         parsed.lines += 1;
-        let taken = parse::line(line).and_then(|record| parsed.take(record));
+        let taken = parse::line(line, names).and_then(|record| parsed.take(record));
         taken.map_err(|detail| (parsed.lines, detail))?;
     }
     Ok(parsed)

@@ -146,7 +146,7 @@ fn several_stretches_are_one_journal() {
         assert_eq!(stretches.concat(), text);
         let mut all = Parsed::default();
         for stretch in stretches {
-            all.join(parse_stretch(stretch).unwrap_or_default()).unwrap();
+            all.join(parse_stretch(stretch, &mut Names::default()).unwrap_or_default()).unwrap();
         }
         assert_eq!(all.lines, 2001);
         assert!(all.samples.iter().enumerate().all(|(i, s)| s.position as usize == i));
