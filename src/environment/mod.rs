@@ -97,6 +97,9 @@ pub struct Prepared {
     pub warnings: Vec<String>,
 }
 
+/// In the environment of every process that is made: by it `clean` finds what a crash left.
+pub const RUN_VARIABLE: &str = "ISOCOST_RUN";
+
 /// A way to run the agent isolated.
 pub trait Environment: Send {
     /// The id from the suite.
@@ -239,7 +242,18 @@ impl Layer {
         Self { host_path: host_path.to_owned(), driver: driver.to_owned() }
     }
 }
+
+mod allocated;
+mod cgroup;
+mod cpus;
+mod first_instruction;
+mod folder;
+mod wait;
+
 pub mod agent;
 pub mod check;
+pub mod docker;
 pub mod factory;
+pub mod native;
 pub mod qemu;
+pub mod tap;

@@ -116,7 +116,15 @@ fn memory(proc: &Path, account: &Account, table: &Table, seen: &mut HashSet<u32>
     if account.roots.is_empty() {
         return Memory { own: None, guest_ram: None };
     }
-    let pids: Vec<u32> = table.tree(&account.roots).into_iter().filter(|pid| seen.insert(*pid)).collect();
+    let alive = table.tree(&account.roots);
+    if alive.is_empty() {
+        // Else their memory would be nought.
+        let ended =
+            unreadable(format!("the processes {:?} whose memory was asked for have ended", account.roots));
+        let guest_ram = account.guest_ram_bytes.map(|_| Err(ended.clone()));
+        return Memory { own: Some(Err(ended)), guest_ram };
+    }
+    let pids: Vec<u32> = alive.into_iter().filter(|pid| seen.insert(*pid)).collect();
     match account.guest_ram_bytes {
         None => Memory { own: Some(process::pss(proc, &pids)), guest_ram: None },
         Some(bytes) => match process::pss_split(proc, &pids, bytes) {
@@ -179,6 +187,18 @@ mod tests {
         accounts.engine = accounts.instance.clone();
         let bill = Bill::read(&accounts);
         assert_eq!(bill.engine.unwrap().unwrap().value, 0);
+    }
+
+    /// Trap: exited containers were measured, as small ones.
+    #[test]
+    fn processes_that_have_ended_have_no_memory_and_not_nought() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let roots = vec![child.id()];
+        child.wait().unwrap();
+        let instance = Account { roots, ..Account::default() };
+        let bill = Bill::read(&Accounts { instance, ..Accounts::default() });
+        assert_eq!(bill.instance.clone().unwrap().unwrap_err().name, FailureName::Unreadable);
+        assert!(bill.total().unwrap().is_err());
     }
 
     #[test]

@@ -19,6 +19,12 @@ impl Instant {
         Self(seconds * 1_000_000_000 + u64::try_from(t.tv_nsec).unwrap_or(0))
     }
 
+    /// The moment that much later.
+    #[must_use]
+    pub fn after(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// The time from `earlier` to here; zero where `earlier` is later (callers check order with [`Ord`]).
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -45,7 +45,7 @@ pub fn execute_with(
     for line in clean::stale_runs(&options.cache) {
         events(Event::Cleaned(line));
     }
-    let registered = Registered::new(&options.cache, prepare::engine(plan).as_deref())?;
+    let mut registered = Registered::new(&options.cache, prepare::engine(plan).as_deref())?;
     let context = prepare::context(plan, options, &registered);
     let folder = options.output.folder(&registered.run_id);
     let writer = Writer::create(&folder, &registered.run_id)?;
@@ -59,7 +59,11 @@ pub fn execute_with(
     let log = Log::new(writer, events);
     let mut run = Running::new(plan, options.budget, folder, context, record, ready, log);
     let ending = run.blocks()?;
-    run.finish(ending)
+    let outcome = run.finish(ending)?;
+    if !outcome.left_behind.is_empty() {
+        registered.leave_to_clean();
+    }
+    Ok(outcome)
 }
 
 struct Running<'a> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::engine::Build;
 use super::state::Registered;
 use super::{Event, RunError, RunOptions, Unavailable};
-use crate::environment::{Environment, EnvironmentError, Prepared, RunContext};
+use crate::environment::{Environment, EnvironmentError, Prepared, RunContext, docker};
 use crate::image::kernel::sha256_hex;
 use crate::measure::host::{self, HostWarning};
 use crate::measure::journal::{JOURNAL_FILE, RUN_FILE};
@@ -32,8 +32,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), RunError> {
 /// The address of the container engine, where the plan needs one.
 pub(super) fn engine(plan: &Plan) -> Option<String> {
     let any = plan.suite.environments.iter().any(|one| matches!(one.kind, KindSpec::Docker(_)));
-    let address = || std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
-    any.then(|| address().unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned()))
+    any.then(docker::address)
 }
 
 /// What all environments share.

@@ -29,9 +29,15 @@ pub struct Registered {
     pub scratch: PathBuf,
     lock_path: PathBuf,
     _lock: File,
+    left_behind: bool,
 }
 
 impl Registered {
+    /// Something of the run could not be removed: its lock's name stays, so that `clean` comes back to it.
+    pub fn leave_to_clean(&mut self) {
+        self.left_behind = true;
+    }
+
     /// Registers a new run, which may make containers in `engine`.
     ///
     /// # Errors
@@ -60,7 +66,7 @@ impl Registered {
             lock.write_all(engine.unwrap_or_default().as_bytes()).map_err(failed(&lock_path))?;
             let scratch = folder.join(&run_id);
             std::fs::create_dir(&scratch).map_err(failed(&scratch))?;
-            return Ok(Self { run_id, scratch, lock_path, _lock: lock });
+            return Ok(Self { run_id, scratch, lock_path, _lock: lock, left_behind: false });
         }
     }
 }
@@ -68,7 +74,7 @@ impl Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         // Where the folder stays, so does the lock's name: `clean` finds both.
-        if remove_folder(&self.scratch).is_ok() {
+        if remove_folder(&self.scratch).is_ok() && !self.left_behind {
             let _ = std::fs::remove_file(&self.lock_path);
         }
     }
@@ -172,6 +178,18 @@ mod tests {
         assert!(stale(cache.path()).unwrap().is_empty());
         drop(run);
         assert_eq!(std::fs::read_dir(runs_folder(cache.path())).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_run_that_left_something_behind_is_found_again() {
+        let cache = tempfile::tempdir().unwrap();
+        let mut run = Registered::new(cache.path(), Some("unix:///s")).unwrap();
+        run.leave_to_clean();
+        let id = run.run_id.clone();
+        drop(run);
+        let found = stale(cache.path()).unwrap();
+        assert_eq!((&found[0].run_id, found[0].engine.as_deref()), (&id, Some("unix:///s")));
+        assert!(!found[0].scratch.exists());
     }
 
     #[test]

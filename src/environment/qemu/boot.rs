@@ -1,5 +1,6 @@
 //! One start: sockets, spawn, the wait for Hello, and the spans in between.
 
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,9 +8,9 @@ use super::args::{Channels, Console, QemuPlan, arguments};
 use super::error::QemuError;
 use super::process::{Launch, QemuProcess, nanos};
 use super::qmp::Monitor;
-use super::tap::{Tap, listen};
 use crate::environment::Accelerator;
 use crate::environment::agent::{AgentConnection, AgentListener, StopSignal, Watch};
+use crate::environment::tap::Tap;
 use crate::measure::clock::Instant;
 use crate::measure::sample::{Failure, FailureName};
 use crate::measure::span::Span;
@@ -19,6 +20,11 @@ const MONITOR_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A stamp that is under way when the Hello has come is there long before this.
 const STAMP_PATIENCE: Duration = Duration::from_millis(200);
+
+/// Binds a socket that QEMU will connect to.
+pub(crate) fn listen(path: &Path) -> Result<UnixListener, QemuError> {
+    UnixListener::bind(path).map_err(QemuError::io("make the socket", path))
+}
 
 /// A guest that has said Hello. Fields drop in this order: QEMU first, then what reads from it.
 pub(crate) struct Started {

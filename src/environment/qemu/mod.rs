@@ -21,8 +21,9 @@ pub mod error;
 pub mod process;
 pub mod qmp;
 pub mod race;
-pub mod tap;
 pub mod version;
+
+pub use super::tap;
 
 use args::Disk;
 use error::QemuError;

@@ -9,7 +9,7 @@ use super::args::{Board, Channels, QemuPlan, arguments};
 use super::error::QemuError;
 use super::race::{self, Contest, Decision, Key};
 use super::version::{self, Binary};
-use crate::environment::{Accelerator, Prepared, RunContext};
+use crate::environment::{self, Accelerator, Prepared, RunContext};
 use crate::image::kernel::{Kernel, sha256_hex};
 use crate::image::{disk, guest, kernel, tsc};
 use crate::suite::{AcceleratorChoice, Machine, QemuSpec};
@@ -17,8 +17,8 @@ use crate::suite::{AcceleratorChoice, Machine, QemuSpec};
 /// The writable layer's size; a sparse file, so unused space costs nothing.
 const LAYER_BYTES: u64 = 4 << 30;
 
-/// The longest path of a Unix socket, less the longest name used for one.
-const MAX_FOLDER_BYTES: usize = 107 - "/firmware".len();
+/// The longest name used for a socket.
+const LONGEST_SOCKET: &str = "firmware";
 
 /// Everything a start needs.
 pub(crate) struct Ready {
@@ -34,13 +34,8 @@ pub(crate) struct Ready {
 
 /// Makes a folder whose sockets have paths that are short enough.
 pub(crate) fn folder(prefix: &str, scratch: &Path) -> Result<TempDir, QemuError> {
-    let made = tempfile::Builder::new().prefix(prefix).tempdir_in(scratch);
-    let made = made.map_err(QemuError::io("create a folder in", scratch))?;
-    if made.path().as_os_str().len() > MAX_FOLDER_BYTES {
-        let source = std::io::Error::other("its path is too long for a Unix socket; choose a shorter one");
-        return Err(QemuError::Io { doing: "use the folder", path: made.path().to_owned(), source });
-    }
-    Ok(made)
+    environment::folder::make(prefix, scratch, LONGEST_SOCKET)
+        .map_err(QemuError::io("create a folder in", scratch))
 }
 
 /// Finds or makes all of it.

@@ -7,16 +7,15 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::error::QemuError;
-use super::tap::Tap;
 use crate::environment::agent::StopSignal;
+use crate::environment::{tap::Tap, wait};
 use crate::measure::clock::Instant;
 
-/// In the environment of every process that is made: by it `clean` finds what a crash left.
-pub const RUN_VARIABLE: &str = "ISOCOST_RUN";
+pub use crate::environment::RUN_VARIABLE;
 
 /// How to start a QEMU.
 #[derive(Debug, Clone)]
@@ -145,19 +144,7 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
 
 /// Waits until one of `fds` is readable (true) or `until` has come (false).
 pub(crate) fn wait_any(fds: &mut [PollFd<'_>], until: Instant) -> Result<bool, QemuError> {
-    loop {
-        let left = until.since(Instant::now());
-        let left = Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        match poll(fds, Some(&left)) {
-            Ok(0) => return Ok(false),
-            Ok(_) => return Ok(true),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(errno) => return Err(QemuError::io("wait for", "QEMU")(errno.into())),
-        }
-    }
+    wait::any_readable(fds, until).map_err(QemuError::io("wait for", "QEMU"))
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use rustix::event::{PollFd, PollFlags};
 use serde::{Deserialize, Serialize};
 
 use super::args::{Channels, QemuPlan, arguments};
+use super::boot::listen;
 use super::error::QemuError;
 use super::process::{Launch, QemuProcess, nanos, wait_any};
-use super::tap::listen;
 use super::version::Binary;
 use crate::environment::Accelerator;
 use crate::environment::agent::StopSignal;

@@ -9,9 +9,7 @@ use bollard::query_parameters::{
 };
 
 use super::Cleaned;
-
-/// The label that everything made in the engine carries; its value is the run's id.
-const LABEL: &str = "isocost.run";
+use crate::environment::docker::LABEL;
 
 /// Removes all of them from the engine at that address.
 pub(super) fn remove_all(engine: &str, run_id: &str, cleaned: &mut Cleaned) {

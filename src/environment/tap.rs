@@ -1,26 +1,19 @@
-//! Reads what QEMU or its guest writes, stamps it, and keeps only the end of it: a guest may write for ever.
+//! Reads what an instance writes, stamps it, and keeps only the end of it: it may write for ever.
 
 use std::collections::VecDeque;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::error::QemuError;
 use crate::measure::clock::Instant;
 
 /// How much of a stream's end is kept.
 pub const KEPT_BYTES: usize = 64 * 1024;
-
-/// Binds a socket that QEMU will connect to.
-pub(crate) fn listen(path: &Path) -> Result<UnixListener, QemuError> {
-    UnixListener::bind(path).map_err(QemuError::io("make the socket", path))
-}
 
 /// A stream that is read by a thread of its own, which stamps right after each read(2).
 #[derive(Debug)]
@@ -144,6 +137,13 @@ impl Tap {
         all[all.len().saturating_sub(lines)..].join(" | ")
     }
 
+    /// Waits until the stream has ended, at most `patience`: a writer's child may hold it open for ever.
+    pub(crate) fn ends_within(&self, patience: Duration) -> bool {
+        let wait = |heard: &mut Heard| !heard.closed;
+        let held = self.shared.changed.wait_timeout_while(self.shared.lock(), patience, wait);
+        held.unwrap_or_else(PoisonError::into_inner).0.closed
+    }
+
     /// Waits until the stream has ended: only after its writer is gone.
     pub(crate) fn join(&mut self) {
         if let Some(thread) = self.thread.take() {
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn one_that_never_connects_is_given_up_when_the_other_end_is_gone() {
         let folder = tempfile::tempdir().unwrap();
-        let listener = listen(&folder.path().join("s")).unwrap();
+        let listener = UnixListener::bind(folder.path().join("s")).unwrap();
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         let mut tap = Tap::connection(listener, theirs.into());
         drop(ours);

@@ -1,0 +1,142 @@
+//! The image: FROM scratch, with the agent and nothing else, built by the engine from the Dockerfile that is in the
+//! repository.
+
+use std::collections::HashMap;
+
+use bollard::query_parameters::{BuildImageOptions, RemoveImageOptions};
+use futures_util::StreamExt as _;
+
+use super::engine::{API_DEADLINE, Engine};
+use super::error::DockerError;
+use crate::environment::agent::StopSignal;
+
+/// What both sides' images are made of.
+const DOCKERFILE: &str = include_str!("../../../vm-images/Dockerfile");
+
+/// The label that everything made in the engine carries; its value is the run's id.
+pub const LABEL: &str = "isocost.run";
+
+/// An image that was built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Image {
+    /// Its name in the engine. An image without one is swept away by `docker image prune`.
+    pub tag: String,
+    /// `sha256:…` of its configuration, which has the run's label in it.
+    pub id: String,
+    /// `sha256:…` of each layer's contents: the same for the same agent.
+    pub layers: Vec<String>,
+    /// Bytes.
+    pub bytes: Option<u64>,
+}
+
+/// Has it built.
+///
+/// # Errors
+/// What stood in the way; no image is left then, unless the engine does not answer.
+pub(super) fn build(
+    engine: &Engine,
+    run_id: &str,
+    environment: &str,
+    agent: &[u8],
+    stop: &StopSignal,
+) -> Result<Image, DockerError> {
+    let tag = tag(run_id, environment);
+    let labels = HashMap::from([(LABEL.to_owned(), run_id.to_owned())]);
+    build_and_look(engine, &tag, labels, agent, stop).inspect_err(|_| drop(remove(engine, &tag)))
+}
+
+fn build_and_look(
+    engine: &Engine,
+    tag: &str,
+    labels: HashMap<String, String>,
+    agent: &[u8],
+    stop: &StopSignal,
+) -> Result<Image, DockerError> {
+    let context = context(agent).map_err(DockerError::io("pack", "the build context"))?;
+    let options = BuildImageOptions {
+        t: Some(tag.to_owned()),
+        labels: Some(labels),
+        // A cached step would be another run's, and be removed with it.
+        nocache: true,
+        rm: true,
+        forcerm: true,
+        ..BuildImageOptions::default()
+    };
+    let docker = engine.docker();
+    let build = async move {
+        let mut lines = docker.build_image(options, None, Some(bollard::body_full(context.into())));
+        while let Some(line) = lines.next().await {
+            line?;
+        }
+        Ok(())
+    };
+    engine.call("build the image", API_DEADLINE, Some(stop), build)?;
+    let (docker, name) = (engine.docker(), tag.to_owned());
+    let look = async move { docker.inspect_image(&name).await };
+    let made = engine.call("show the image it built", API_DEADLINE, Some(stop), look)?;
+    let odd = || DockerError::Odd(format!("the image {tag} has no id"));
+    Ok(Image {
+        id: made.id.ok_or_else(odd)?,
+        layers: made.root_fs.and_then(|root| root.layers).unwrap_or_default(),
+        bytes: made.size.and_then(|bytes| u64::try_from(bytes).ok()),
+        tag: tag.to_owned(),
+    })
+}
+
+/// Removes it, and what the build left behind it. One that is gone already is no error.
+pub(super) fn remove(engine: &Engine, tag: &str) -> Result<(), DockerError> {
+    let (docker, name) = (engine.docker(), tag.to_owned());
+    let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
+    let remove = async move { docker.remove_image(&name, Some(options), None).await };
+    match engine.call("remove the image", API_DEADLINE, None, remove) {
+        Err(error) if !error.is_not_found() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Several environments of a run may be containers, and each removes its own.
+fn tag(run_id: &str, environment: &str) -> String {
+    format!("isocost:{run_id}-{environment}")
+}
+
+/// A tar archive that depends on the agent's bytes alone, so that its layer does too.
+fn context(agent: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, mode, bytes) in [("Dockerfile", 0o644, DOCKERFILE.as_bytes()), ("agent", 0o755, agent)] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(mode);
+        header.set_mtime(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_cksum();
+        archive.append_data(&mut header, name, bytes)?;
+    }
+    archive.into_inner()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_context_is_the_dockerfile_and_the_agent_and_always_the_same() {
+        let bytes = context(b"program").unwrap();
+        assert_eq!(bytes, context(b"program").unwrap());
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let entries = archive.entries().unwrap().map(|entry| {
+            let entry = entry.unwrap();
+            let header = entry.header();
+            (entry.path().unwrap().display().to_string(), header.mode().unwrap(), header.mtime().unwrap())
+        });
+        let expected = [("Dockerfile".to_owned(), 0o644, 0), ("agent".to_owned(), 0o755, 0)];
+        assert_eq!(entries.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_dockerfile_is_from_scratch_and_has_the_agent_as_entry_point() {
+        let lines: Vec<&str> = DOCKERFILE.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(lines, ["FROM scratch", "COPY agent /agent", "ENTRYPOINT [\"/agent\"]"]);
+    }
+}
