@@ -121,16 +121,19 @@ impl DockerEnvironment {
             selinux: ready.selinux,
         });
         let name = format!("isocost-{}-{}-{}", context.run_id, self.id, self.instances);
+        let mut container = Container::new(name).map_err(|error| error.failure())?;
         let bounds = Bounds { deadline: context.start_deadline, stop: &context.stop };
         let engine = &ready.engine;
-        let (container, started) = start::start(engine, &name, body, listener, &bounds)
-            .map_err(|(container, failure)| given_up(engine, container, failure))?;
-        match instance::place(engine, &container, &ready.root, &ready.driver) {
-            Ok(place) => {
+        let started = container.start(engine, body, listener, &bounds).and_then(|started| {
+            let place = instance::place(engine, &container, &ready.root, &ready.driver);
+            place.map(|place| (started, place)).map_err(|error| error.failure())
+        });
+        match started {
+            Ok((started, place)) => {
                 let engine = Arc::clone(engine);
                 Ok(Box::new(DockerInstance::new(&self.id, engine, container, started, place, folder)))
             }
-            Err(error) => Err(given_up(engine, Some(container), error.failure())),
+            Err(failure) => Err(given_up(engine, container, failure)),
         }
     }
 
@@ -184,9 +187,8 @@ fn warnings(about: &About, engine: &Engine) -> Vec<String> {
 }
 
 /// Removes what is there of a start that failed.
-fn given_up(engine: &Engine, container: Option<Container>, mut failure: Failure) -> Failure {
-    let removed = container.map_or(Ok(()), |mut container| container.remove(engine, API_DEADLINE));
-    if let Err(error) = removed {
+fn given_up(engine: &Engine, mut container: Container, mut failure: Failure) -> Failure {
+    if let Err(error) = container.remove(engine, API_DEADLINE) {
         failure.detail = format!("{}; and its container may still be there: {error}", failure.detail);
     }
     failure

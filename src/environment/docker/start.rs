@@ -46,11 +46,14 @@ enum Step {
     },
 }
 
-/// A container that was asked for: what is known of it so far.
+/// A container that is or was asked for: what is known of it so far.
 pub(super) struct Container {
     name: String,
+    tell: Option<Sender<Step>>,
     steps: Receiver<Step>,
     cancelled: Arc<AtomicBool>,
+    /// Readable once it is over, or its start has failed.
+    over: Arc<OwnedFd>,
     /// Its id, once created.
     pub id: Option<String>,
     created: Option<Instant>,
@@ -72,55 +75,6 @@ pub(super) struct Started {
 pub(super) struct Bounds<'a> {
     pub deadline: Duration,
     pub stop: &'a StopSignal,
-}
-
-/// Asks for a container and waits for its Hello. The container is there in any case, to be removed by the caller.
-pub(super) fn start(
-    engine: &Engine,
-    name: &str,
-    body: ContainerCreateBody,
-    listener: AgentListener,
-    bounds: &Bounds<'_>,
-) -> Result<(Container, Started), (Option<Container>, Failure)> {
-    let over = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-    let over = over.map_err(|errno| {
-        let error = DockerError::io("make an eventfd for", name)(errno.into());
-        (None, error.failure())
-    })?;
-    let (tell, steps) = channel();
-    let (over, cancelled) = (Arc::new(over), Arc::new(AtomicBool::new(false)));
-    let task = Task {
-        docker: engine.docker(),
-        name: name.to_owned(),
-        tell,
-        cancelled: Arc::clone(&cancelled),
-        over: Arc::clone(&over),
-    };
-    let mut container = Container {
-        name: name.to_owned(),
-        steps,
-        cancelled,
-        id: None,
-        created: None,
-        started: None,
-        ended: None,
-        failed: None,
-    };
-
-    let asked = Instant::now();
-    engine.start(task.run(body));
-    let watch = Watch { stop: bounds.stop, ended: Some(over.as_fd()) };
-    let agent = match listener.accept(watch, asked.after(bounds.deadline)) {
-        Ok(agent) => agent,
-        Err(failure) => {
-            let failure = container.explain(engine, failure);
-            return Err((Some(container), failure));
-        }
-    };
-    match container.measured(asked, agent) {
-        Ok(started) => Ok((container, started)),
-        Err(failure) => Err((Some(container), failure)),
-    }
 }
 
 /// What runs on the engine's thread.
@@ -173,6 +127,56 @@ impl Task {
 }
 
 impl Container {
+    /// One that is not asked for yet, made ready before the clock starts.
+    pub(super) fn new(name: String) -> Result<Self, DockerError> {
+        let over = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        let over = over.map_err(|errno| DockerError::io("make an eventfd for", &name)(errno.into()))?;
+        let (tell, steps) = channel();
+        Ok(Self {
+            name,
+            tell: Some(tell),
+            steps,
+            cancelled: Arc::new(AtomicBool::new(false)),
+            over: Arc::new(over),
+            id: None,
+            created: None,
+            started: None,
+            ended: None,
+            failed: None,
+        })
+    }
+
+    /// Asks for it and waits for its Hello. Whatever comes of it, the container may be there and is to be removed.
+    ///
+    /// # Errors
+    /// By name.
+    pub(super) fn start(
+        &mut self,
+        engine: &Engine,
+        body: ContainerCreateBody,
+        listener: AgentListener,
+        bounds: &Bounds<'_>,
+    ) -> Result<Started, Failure> {
+        let Some(tell) = self.tell.take() else {
+            let detail = format!("the container {} was started before", self.name);
+            return Err(Failure { name: FailureName::NotStarted, detail });
+        };
+        let task = Task {
+            docker: engine.docker(),
+            name: self.name.clone(),
+            tell,
+            cancelled: Arc::clone(&self.cancelled),
+            over: Arc::clone(&self.over),
+        };
+        let watch = Watch { stop: bounds.stop, ended: Some(self.over.as_fd()) };
+
+        let asked = Instant::now();
+        engine.start(task.run(body));
+        let ready = listener.accept(watch, asked.after(bounds.deadline));
+        let agent = ready.map_err(|failure| self.explain(engine, failure))?;
+        self.measured(asked, agent)
+    }
+
     /// Takes in what is known by now.
     fn learn(&mut self) {
         while let Ok(step) = self.steps.try_recv() {
@@ -274,7 +278,7 @@ impl Container {
     pub(super) fn remove(&mut self, engine: &Engine, deadline: Duration) -> Result<(), DockerError> {
         self.cancelled.store(true, Ordering::Release);
         // One that is still being created has to be there before it can go.
-        let known = |known: &Self| known.id.is_some() || known.is_over();
+        let known = |known: &Self| known.tell.is_some() || known.id.is_some() || known.is_over();
         if !self.learn_until(known, Instant::now().after(deadline)) {
             return Err(DockerError::Late { doing: "create the container".into(), after: deadline });
         }
