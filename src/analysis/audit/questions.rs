@@ -69,11 +69,13 @@ pub(super) const ALL: &[Question] = &[
         must_match: true,
         ..question(Subject::Cpus, cpus, |_, _| "more CPUs do more work")
     },
-    question(
-        Subject::CpuLimit,
-        cpu_limit,
-        |_, _| "a machine has no other CPUs; a process has them and is kept off: a quota stops it in the middle of a period",
-    ),
+    question(Subject::CpuLimit, cpu_limit, |a, b| {
+        if a.virtual_machine() || b.virtual_machine() {
+            "a machine has no other CPUs; a process has them and is kept off"
+        } else {
+            "a quota stops a program in the middle of a period; a mask never does"
+        }
+    }),
     Question {
         alike: Some(|a, b| both(a, b, equality::same_memory_inside)),
         must_match: true,
@@ -157,7 +159,7 @@ pub(super) const ALL: &[Question] = &[
     question(
         Subject::Network,
         |side| Some(network(side).to_owned()),
-        |_, _| "the suite asks for it; making a network takes time in a start",
+        |_, _| "a process is in the host's network; making another takes time in a start",
     ),
 ];
 
