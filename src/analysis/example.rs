@@ -4,7 +4,7 @@ use isocost_agent::protocol::Inspection;
 
 use crate::environment::{Accelerator, Kind, Limits, Prepared};
 use crate::measure::journal::Run;
-use crate::measure::record::{Ending, EnvironmentRecord, Host, RunRecord, SCHEMA};
+use crate::measure::record::{Conditions, Ending, EnvironmentRecord, Host, RunRecord, SCHEMA};
 use crate::measure::sample::{Failure, FailureName, Outcome, Sample};
 use crate::plan::{Block, Plan, Role};
 use crate::suite::{
@@ -47,6 +47,7 @@ pub(crate) fn run(measured: u32) -> Run {
         environments: vec![prepared("native", Kind::Native), prepared("docker", Kind::Docker)],
         warnings: Vec::new(),
         sampler_cpu_share: None,
+        conditions: Conditions::default(),
     };
     Run {
         record,

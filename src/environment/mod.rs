@@ -10,7 +10,7 @@ use std::time::Duration;
 use isocost_agent::protocol::{Inspection, WorkOrder};
 use serde::{Deserialize, Serialize};
 
-use crate::measure::clock::Instant;
+use crate::measure::clock::{self, Instant};
 use crate::measure::sample::{Failure, FailureName};
 use crate::measure::span::Span;
 
@@ -150,6 +150,19 @@ pub trait Instance: Send {
     /// By name.
     fn inspect(&mut self, deadline: Duration) -> Result<Inspection, Failure> {
         self.agent().inspect(deadline)
+    }
+
+    /// Does it run on the host's kernel, and so by the host's clock?
+    fn shares_clock(&mut self) -> bool {
+        clock::boot_id().is_some_and(|id| id == self.agent().hello().boot_id)
+    }
+
+    /// The offset of the clock inside to the host's.
+    ///
+    /// # Errors
+    /// By name.
+    fn clock_offset(&mut self, rounds: u32, deadline: Duration) -> Result<agent::ClockOffset, Failure> {
+        self.agent().clock_offset(rounds, deadline)
     }
 
     /// Has a piece of work made ready.

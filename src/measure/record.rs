@@ -1,8 +1,11 @@
 //! `run.json`: what a run was, so that its samples can be read by anyone, anywhere.
 
+use std::collections::BTreeMap;
+
 use isocost_agent::protocol::Inspection;
 use serde::{Deserialize, Serialize};
 
+use super::clock::rate::ClockTruth;
 use super::host::Activity;
 use super::host::cpu::Cpus;
 use super::host::memory::Memory;
@@ -40,6 +43,17 @@ pub struct RunRecord {
     /// The most of one core that the sampler took in a cell; `None` where it never ran.
     #[serde(default)]
     pub sampler_cpu_share: Option<f64>,
+    /// Under what conditions it was measured.
+    #[serde(default)]
+    pub conditions: Conditions,
+}
+
+/// What a run learned about its own measuring.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Conditions {
+    /// The clocks inside, by environment.
+    pub clocks: BTreeMap<String, ClockTruth>,
 }
 
 /// How a run ended.

@@ -5,11 +5,13 @@ use std::time::Duration;
 use isocost_agent::protocol::Inspection;
 
 use super::Event;
+use super::inside_clock::InsideClock;
 use super::log::{At, Log, Piece};
 use super::{memory, start, work};
 use crate::environment::agent::StopSignal;
 use crate::environment::{Environment, EnvironmentError, Instance};
 use crate::measure::accounting::Bill;
+use crate::measure::clock::rate::ClockTruth;
 use crate::measure::equality;
 use crate::measure::journal::{Record, Timeline, WriteError};
 use crate::measure::sample::{Failure, FailureName, Sample};
@@ -43,6 +45,7 @@ pub(super) struct CellResult {
     /// Of one core.
     pub sampler_cpu_share: Option<f64>,
     pub left_behind: Option<String>,
+    pub clock: Option<ClockTruth>,
 }
 
 /// Runs it. Whatever fails in it is a failed sample; only a journal that cannot be written ends the run.
@@ -117,10 +120,15 @@ struct Running<'a, 'b, 'c> {
 impl Running<'_, '_, '_> {
     fn measure(&mut self) -> Result<(), WriteError> {
         let asked = self.instance.start().start;
+        let clock = InsideClock::begin(&mut *self.instance);
         let sampler = Sampler::start(self.instance.accounts(), asked);
         let _ = self.cell.stop.raised_within(SETTLE);
-        let measured = match self.idle()? {
-            Ok(()) => self.work(),
+        let measured = match self.idle()?.and_then(|()| clock) {
+            Ok(mut clock) => {
+                let worked = self.work(&mut clock);
+                self.result.clock = Some(clock.truth());
+                worked
+            }
             Err(failure) => self.give_up(0, &failure),
         };
         match sampler.map(Sampler::finish) {
@@ -154,13 +162,13 @@ impl Running<'_, '_, '_> {
         }))
     }
 
-    fn work(&mut self) -> Result<(), WriteError> {
+    fn work(&mut self, clock: &mut InsideClock) -> Result<(), WriteError> {
         for (index, spec) in self.cell.workloads.iter().enumerate() {
             let environment = self.cell.at.environment.clone();
             (self.log.events)(Event::WorkStarted { environment, workload: spec.id.clone() });
             let piece = Piece::begin(&self.cell.at, &spec.id);
             let order = work::order(spec, &self.cell.limits, self.cell.seed);
-            let done = work::carry_out(&mut *self.instance, order, self.cell.deadlines.work);
+            let done = work::carry_out(&mut *self.instance, order, self.cell.deadlines.work, clock);
             match done {
                 Ok(done) => self.log.take(work::samples(&piece, &done), Vec::new())?,
                 // It said so itself: the next piece may go well.

@@ -13,6 +13,7 @@ use super::state::Registered;
 use super::{Event, RunError, RunOptions, RunOutcome, cache, clean};
 use crate::environment::{Environment, EnvironmentError, RunContext, factory};
 use crate::measure::clock::Instant;
+use crate::measure::clock::rate::{ClockTruth, MOST_RATE_ERROR};
 use crate::measure::journal::{self, Record, WriteError, Writer};
 use crate::measure::record::{Ending, RunRecord};
 use crate::measure::timeline::MOST_CPU_SHARE;
@@ -203,8 +204,22 @@ impl<'a> Running<'a> {
         if let Some(what) = result.left_behind {
             self.left_behind.push(what);
         }
+        if let Some(clock) = result.clock {
+            self.clock(environment, &clock);
+        }
         let Some(inspection) = result.inspection else { return Ok(()) };
         self.saw(environment, inspection)
+    }
+
+    fn clock(&mut self, environment: &str, learned: &ClockTruth) {
+        self.record.conditions.clocks.entry(environment.to_owned()).or_default().join(learned);
+        if learned.wrong > 0 {
+            self.warn(format!(
+                "{environment}: its clock ran more than {} % fast or slow in some cells; what was timed by it is not a \
+                 figure but a failure (clock-void)",
+                MOST_RATE_ERROR * 1e2
+            ));
+        }
     }
 
     /// On disk at once: a run that is killed later still proves its sizes.

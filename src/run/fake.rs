@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use isocost_agent::protocol::{Inspection, WorkDone, WorkOrder};
 
-use crate::environment::agent::{AgentConnection, StopSignal, Worked};
+use crate::environment::agent::{AgentConnection, ClockOffset, StopSignal, Worked};
 use crate::environment::{
     Accelerator, Account, Accounts, Environment, EnvironmentError, Instance, Kind, Layer, Prepared,
     RunContext,
@@ -32,6 +32,8 @@ pub(super) enum Fault {
     PanicInWork,
     Stop(FailureName),
     BackwardSpan,
+    /// The clock inside is not the host's, and runs one per cent fast.
+    FastClock,
 }
 
 /// What was done to all fakes of one test, in order.
@@ -175,6 +177,16 @@ impl Instance for FakeInstance {
             layer_source: None,
             page_bytes: 4096,
         })
+    }
+
+    fn shares_clock(&mut self) -> bool {
+        !self.faults.contains(&Fault::FastClock)
+    }
+
+    /// One per cent fast.
+    fn clock_offset(&mut self, _rounds: u32, _deadline: Duration) -> Result<ClockOffset, Failure> {
+        let offset_ns = -i128::from((Instant::now().0 - self.span.start.0) / 100);
+        Ok(ClockOffset { offset_ns, uncertainty_ns: 1_000 })
     }
 
     fn prepare_work(&mut self, order: &WorkOrder, _deadline: Duration) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ mod cache;
 mod cell;
 mod engine;
 mod event;
+mod inside_clock;
 mod log;
 mod memory;
 mod outcome;

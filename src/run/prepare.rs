@@ -9,7 +9,7 @@ use crate::environment::{Environment, EnvironmentError, Prepared, RunContext, do
 use crate::image::kernel::sha256_hex;
 use crate::measure::host::{self, HostWarning};
 use crate::measure::journal::{JOURNAL_FILE, RUN_FILE};
-use crate::measure::record::{Ending, EnvironmentRecord, RunRecord, SCHEMA};
+use crate::measure::record::{Conditions, Ending, EnvironmentRecord, RunRecord, SCHEMA};
 use crate::measure::sample::FailureName;
 use crate::plan::Plan;
 use crate::suite::KindSpec;
@@ -66,6 +66,7 @@ pub(super) fn record(plan: &Plan, context: &RunContext) -> RunRecord {
         environments: Vec::new(),
         warnings,
         sampler_cpu_share: None,
+        conditions: Conditions::default(),
     }
 }
 

@@ -214,6 +214,18 @@ fn a_start_whose_clock_runs_back_is_void() {
 }
 
 #[test]
+fn what_a_wrong_clock_timed_is_void_and_the_run_says_so() {
+    let ran = ran(&[Role::Measured, Role::Measured], &[(2, Fault::FastClock)]);
+    assert_eq!(failures(&ran.read()), ALL_OF_WORK.map(|metric| ("b", metric, FailureName::ClockVoid)));
+    let record = &ran.result.as_ref().unwrap().record;
+    let clocks = &record.conditions.clocks;
+    assert!(clocks["a"].shared && clocks["a"].checked == 0);
+    assert_eq!((clocks["b"].checked, clocks["b"].wrong, clocks["b"].unknown), (2, 2, 0));
+    assert!((clocks["b"].worst.unwrap().error - 0.01).abs() < 0.001, "{:?}", clocks["b"]);
+    assert_eq!(record.warnings.iter().filter(|text| text.contains("clock-void")).count(), 1);
+}
+
+#[test]
 fn what_is_not_removed_is_a_failure_and_named() {
     let ran = ran(&[Role::Measured], &[(1, Fault::Stop(FailureName::NotRemoved))]);
     assert_eq!(failures(&ran.read()), [("b", "end.total", FailureName::NotRemoved)]);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use isocost_agent::protocol::{WorkOrder, Workload};
 
+use super::inside_clock::InsideClock;
 use super::log::Piece;
 use crate::environment::agent::Worked;
 use crate::environment::{Accounts, Instance, Limits};
@@ -65,6 +66,8 @@ pub(super) struct Done {
     worked: Worked,
     before: Readings,
     after: Readings,
+    /// Was the clock inside right meanwhile?
+    clock: Result<(), Failure>,
 }
 
 /// Has it done.
@@ -75,22 +78,26 @@ pub(super) fn carry_out(
     instance: &mut dyn Instance,
     order: WorkOrder,
     deadline: Duration,
+    clock: &mut InsideClock,
 ) -> Result<Done, Failure> {
     let deadline = deadline + Duration::from_nanos(order.duration_ns);
     instance.prepare_work(&order, deadline)?;
     let device = writes(order.workload).then(|| Device::behind(&instance.layer().host_path));
     let accounts = instance.accounts();
+    let read_before = clock.read(instance)?;
     let before = Readings::take(&accounts, device.as_ref());
     let worked = instance.run_work(deadline)?;
     let after = Readings::take(&accounts, device.as_ref());
-    Ok(Done { order, worked, before, after })
+    let read_after = clock.read(instance)?;
+    Ok(Done { order, worked, before, after, clock: clock.judge(read_before, read_after) })
 }
 
 /// Its samples. Where the work makes no sense or the host did not see the writes, all of them fail: a cost per byte
 /// that never reached the disk is as untrue as the rate.
 pub(super) fn samples(piece: &Piece<'_>, done: &Done) -> Vec<Sample> {
     let workload = done.order.workload;
-    if let Err(failure) = sense::work(&done.worked, &done.order).and_then(|()| seen(done)) {
+    let makes_sense = sense::work(&done.worked, &done.order).and_then(|()| done.clock.clone());
+    if let Err(failure) = makes_sense.and_then(|()| seen(done)) {
         return piece.failed(&metrics(workload), &failure);
     }
     let prefix = prefix(workload);

@@ -47,7 +47,13 @@ fn synced() -> Done {
         seed: 0,
     };
     let worked = Worked { done, sent: Instant(0), answered: Instant(500_100_000) };
-    Done { order, worked, before: readings(1_000, 0, 0), after: readings(2_001_000, 410_000, 101) }
+    Done {
+        order,
+        worked,
+        before: readings(1_000, 0, 0),
+        after: readings(2_001_000, 410_000, 101),
+        clock: Ok(()),
+    }
 }
 
 fn figures(done: &Done) -> Vec<(String, Result<f64, FailureName>)> {
@@ -90,6 +96,13 @@ fn writes_that_the_host_did_not_see_leave_no_figure() {
     let mut nothing = synced();
     nothing.worked.done.syncs = 0;
     assert!(figures(&nothing).iter().all(|(_, figure)| *figure == Err(FailureName::Impossible)));
+}
+
+#[test]
+fn a_clock_that_is_wrong_leaves_no_figure() {
+    let failure = Failure { name: FailureName::ClockVoid, detail: String::new() };
+    let done = Done { clock: Err(failure), ..synced() };
+    assert!(figures(&done).iter().all(|(_, figure)| *figure == Err(FailureName::ClockVoid)));
 }
 
 #[test]

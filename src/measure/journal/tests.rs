@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::environment::Accelerator;
 use crate::measure::journal::{WriteError, Writer, write_run};
-use crate::measure::record::{Ending, Host};
+use crate::measure::record::{Conditions, Ending, Host};
 use crate::measure::sample::{Failure, FailureName, Outcome};
 use crate::plan::Plan;
 
@@ -36,6 +36,7 @@ pub(crate) fn record(run_id: &str) -> RunRecord {
         environments: Vec::new(),
         warnings: Vec::new(),
         sampler_cpu_share: None,
+        conditions: Conditions::default(),
     }
 }
 
