@@ -123,6 +123,7 @@ fn record(plan: Plan) -> RunRecord {
         plan,
         warnings: Vec::new(),
         sampler_cpu_share: None,
+        conditions: isocost::measure::record::Conditions::default(),
     }
 }
 

@@ -123,7 +123,7 @@ impl Running<'_, '_, '_> {
         let clock = InsideClock::begin(&mut *self.instance);
         let sampler = Sampler::start(self.instance.accounts(), asked);
         let _ = self.cell.stop.raised_within(SETTLE);
-        let measured = match self.idle()?.and_then(|()| clock) {
+        let measured = match self.idle()?.and(clock) {
             Ok(mut clock) => {
                 let worked = self.work(&mut clock);
                 self.result.clock = Some(clock.truth());

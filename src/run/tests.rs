@@ -41,8 +41,9 @@ fn plan(roles: &[Role]) -> Plan {
     let cell =
         |id: &str| Cell { environment: id.into(), workloads: vec!["read".to_owned(), "int".to_owned()] };
     // The order turns from block to block, as a drawn one would.
-    let cells =
-        |index: u32| if index.is_multiple_of(2) { vec![cell("a"), cell("b")] } else { vec![cell("b"), cell("a")] };
+    let cells = |index: u32| {
+        if index.is_multiple_of(2) { vec![cell("a"), cell("b")] } else { vec![cell("b"), cell("a")] }
+    };
     let blocks = (0..).zip(roles).map(|(index, &role)| Block { index, role, cells: cells(index) }).collect();
     Plan { suite, seed: 40, blocks }
 }
