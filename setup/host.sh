@@ -69,7 +69,7 @@ check_rust() {
 
 # What a plan of apt's would take away: packages removed or downgraded.
 taken_away() {
-    printf '%s\n' "$1" | awk '$1 == "Remv" {print $2} /DOWNGRADED/ {down = 1; next} /^[^ ]/ {down = 0} down {print $1}' | tr '\n' ' '
+    printf '%s\n' "$1" | awk '$1 == "Remv" {print $2} /DOWNGRADED/ {down = 1; next} /^[^ ]/ {down = 0} down' | tr -s ' \n' ' ' | sed 's/^ //; s/ $//'
 }
 
 # apt with the release's backports beside the host's own sources, for one call: nothing is left in /etc.

@@ -107,6 +107,16 @@ fn doctor_without_an_engine_says_so_and_ends_with_3() {
     assert!(!ran.stdout.contains('\u{1b}'), "no colours into a pipe");
 }
 
+/// What is printed can be given to a shell: remarks are remarks there too.
+#[test]
+fn tuning_lines_are_shell() {
+    let text = done(&["doctor", "--tune"]);
+    assert!(text.starts_with("# "), "{text}");
+    let checked = Command::new("sh").args(["-n", "-c", &text]).status().unwrap();
+    assert!(checked.success(), "{text}");
+    assert!(json(&["doctor", "--tune", "--json"])["tune"].is_array());
+}
+
 #[test]
 fn quiet_is_quiet() {
     let folder = tempfile::tempdir().unwrap();

@@ -71,6 +71,9 @@ pub(super) struct DoctorArguments {
     /// Let the kernel race to user space under KVM and under emulation now, whatever is remembered
     #[arg(long)]
     pub(super) race: bool,
+    /// Print commands that make this host quieter, and those that put it back; run none of them
+    #[arg(long, conflicts_with = "race")]
+    pub(super) tune: bool,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ use crate::environment::agent::StopSignal;
 use crate::environment::check::{self, Area, Finding, State};
 use crate::environment::qemu::{QemuEnvironment, race};
 use crate::environment::{Environment as _, EnvironmentError, Kind, RunContext};
+use crate::measure::host;
 use crate::measure::sample::FailureName;
 use crate::run::{signal, state::Registered};
 use crate::suite::{self, AcceleratorChoice, EnvironmentSpec, KindSpec, QemuSpec, Suite};
@@ -32,6 +33,12 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
+struct Tuning<'a> {
+    /// A line each: commands, and remarks behind `#`.
+    tune: &'a [String],
+}
+
+#[derive(Serialize)]
 struct EnvironmentLine<'a> {
     id: &'a str,
     kind: Kind,
@@ -43,6 +50,9 @@ struct EnvironmentLine<'a> {
 /// # Errors
 /// A race that could not be run, or standard output that cannot be written.
 pub(super) fn doctor(arguments: &DoctorArguments, console: Console, cache: &Path) -> Result<Exit, Refusal> {
+    if arguments.tune {
+        return tune(console, cache);
+    }
     let suite = suite::load(SUITE)?;
     let race = if arguments.race { Some(race_now(&suite, console, cache)?) } else { None };
     let findings = check::look(&suite, cache);
@@ -59,6 +69,18 @@ pub(super) fn doctor(arguments: &DoctorArguments, console: Console, cache: &Path
         console.result(&format!("{text}{findings}{verdict}"))?;
     }
     Ok(if can_run { Exit::Done } else { Exit::Unavailable })
+}
+
+/// What would make the host quieter. Nothing is done.
+fn tune(console: Console, cache: &Path) -> Result<Exit, Refusal> {
+    let lines = host::tune::lines(&host::watch(cache));
+    if console.json {
+        console.document("doctor", Tuning { tune: &lines })?;
+    } else {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        console.result(&text)?;
+    }
+    Ok(Exit::Done)
 }
 
 fn environments<'a>(suite: &'a Suite, findings: &[Finding]) -> Vec<EnvironmentLine<'a>> {
