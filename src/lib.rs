@@ -12,6 +12,7 @@ pub mod environment;
 pub mod image;
 pub mod measure;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod suite;
 pub mod sys;

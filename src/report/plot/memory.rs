@@ -1,0 +1,141 @@
+//! Memory of instance and engine's share from the moment an instance is asked for.
+
+use super::axis::Axis;
+use super::frame::{self, Heading, MARGIN, TICK, WIDTH};
+use super::palette::{self, GRID};
+use super::scene::{Anchor, Scene, Shape};
+use super::{Made, alarm, text, thin};
+use crate::measure::journal::Timeline;
+use crate::plan::Role;
+use crate::report::view::{Environment, View};
+
+const HIGH: f64 = 330.0;
+
+/// Cells of one environment that are drawn at most, and points of one cell.
+const CELLS: usize = 5;
+const POINTS: usize = 300;
+
+/// From this ratio of largest to smallest on, the axis is logarithmic.
+const WIDE: f64 = 15.0;
+
+struct Line<'a> {
+    environment: &'a Environment<'a>,
+    resident: Vec<(f64, f64)>,
+    pss: Vec<(f64, f64)>,
+}
+
+pub(super) fn make(view: &View<'_>) -> Made {
+    let lines = lines(view);
+    if lines.is_empty() {
+        return Err("no cell has a time line".to_owned());
+    }
+    let heading = Heading {
+        title: "Memory over time".into(),
+        subtitle: format!(
+            "Instance and engine's share together, from asking for the instance to the end of its work; {}",
+            blocks(&lines)
+        ),
+        alarm: alarm(view),
+    };
+    let mut scene = frame::begin(&heading);
+    legend(&mut scene, view, &lines);
+    panel(&mut scene, &lines);
+    Ok((scene, caption()))
+}
+
+fn blocks(lines: &[Line<'_>]) -> String {
+    let most = (0..).zip(lines).fold(std::collections::BTreeMap::<&str, u32>::new(), |mut all, (_, line)| {
+        *all.entry(line.environment.id).or_default() += 1;
+        all
+    });
+    format!("up to {} cells of each environment", most.values().max().copied().unwrap_or(0))
+}
+
+fn lines<'a>(view: &'a View<'a>) -> Vec<Line<'a>> {
+    let mut all = Vec::new();
+    for environment in &view.environments {
+        let of_it = |timeline: &&Timeline| {
+            timeline.environment == environment.id && view.role(timeline.block, false) == Role::Measured
+        };
+        let cells: Vec<&Timeline> = view.run.timelines.iter().filter(of_it).collect();
+        let chosen = thin::indices(cells.len(), CELLS);
+        all.extend(chosen.into_iter().filter_map(|i| line(environment, cells[i])));
+    }
+    all
+}
+
+fn line<'a>(environment: &'a Environment<'a>, timeline: &Timeline) -> Option<Line<'a>> {
+    let sound = timeline.points.iter().filter(|point| point.at_ms.is_finite() && point.at_ms >= 0.0);
+    let resident: Vec<_> = sound.clone().map(|point| (point.at_ms, point.resident_bytes as f64)).collect();
+    let pss: Vec<_> = sound.filter_map(|point| Some((point.at_ms, point.pss_bytes? as f64))).collect();
+    let line =
+        Line { environment, resident: thin::peaks(&resident, POINTS), pss: thin::peaks(&pss, POINTS / 4) };
+    (!line.resident.is_empty()).then_some(line)
+}
+
+fn legend(scene: &mut Scene, view: &View<'_>, lines: &[Line<'_>]) {
+    let shown = view.environments.iter().filter(|one| lines.iter().any(|line| line.environment.id == one.id));
+    let entry = |one: &Environment<'_>| {
+        let index = one.index;
+        let swatch = move |scene: &mut Scene, (x, y): (f64, f64)| {
+            scene.line((x - 9.0, y), (x + 9.0, y), palette::colour(index), 2.0);
+            palette::marker(scene, index, (x, y), 3.6, 1.0);
+        };
+        let boxed: frame::Swatch<'_> = Box::new(swatch);
+        (boxed, format!("{} ({})", one.name, one.what()))
+    };
+    let entries: Vec<_> = shown.map(entry).collect();
+    frame::legend(scene, &entries);
+}
+
+fn panel(scene: &mut Scene, lines: &[Line<'_>]) {
+    let values =
+        || lines.iter().flat_map(|line| line.resident.iter().chain(&line.pss)).map(|(_, bytes)| *bytes);
+    let above_zero = values().filter(|bytes| *bytes > 0.0);
+    let (low, high) = above_zero.fold((f64::INFINITY, 0.0_f64), |(low, high), v| (low.min(v), high.max(v)));
+    let (top, bottom) = (scene.height + 4.0, scene.height + 4.0 + HIGH);
+    let logarithmic = high / low > WIDE;
+    let y = if logarithmic {
+        Axis::log(values(), (bottom, top))
+    } else {
+        Axis::from_zero(values(), (bottom, top))
+    };
+    let ticks = y.ticks("bytes");
+    let widest = ticks.iter().map(|(_, name)| text::width(name, TICK.size, false)).fold(0.0, f64::max);
+    let (left, right) = (MARGIN + widest + 10.0, WIDTH - MARGIN - 6.0);
+    let moments = lines.iter().flat_map(|line| line.resident.iter().map(|(at, _)| *at));
+    let x = Axis::from_zero(moments, (left, right));
+    frame::grid(scene, &x, &x.ticks("ms"), (top, bottom));
+    for (value, name) in ticks {
+        scene.line((left, y.at(value)), (right, y.at(value)), GRID, 1.0);
+        scene.text((left - 8.0, y.at(value)), Anchor::End, TICK, name);
+    }
+    for line in lines {
+        curve(scene, line, &x, &y);
+    }
+    scene.height = bottom + 22.0;
+    let scale = if logarithmic { "; memory on a logarithmic scale" } else { "" };
+    let words = format!("time since the instance was asked for{scale}");
+    frame::axis_title(scene, (left, right), scene.height + 8.0, &words);
+    scene.height += 18.0;
+}
+
+fn curve(scene: &mut Scene, line: &Line<'_>, x: &Axis, y: &Axis) {
+    let index = line.environment.index;
+    let place = |(at, bytes): &(f64, f64)| (x.at(*at), y.at(*bytes));
+    let points: Vec<_> = line.resident.iter().map(place).collect();
+    if points.len() > 1 {
+        let colour = palette::colour(index);
+        scene.shapes.push(Shape::Line { points, colour, width: 1.5, opacity: 0.7 });
+    } else {
+        points.iter().for_each(|point| palette::marker(scene, index, *point, 2.0, 0.7));
+    }
+    line.pss.iter().map(place).for_each(|point| palette::marker(scene, index, point, 3.2, 0.9));
+}
+
+fn caption() -> String {
+    "Lines: resident memory of all processes of the instance and of its engine's share, read at 10 Hz or better; pages that \
+     processes share are in each of them. Marks: proportional memory (PSS) of the same, in which a shared page counts once. \
+     One line is one cell of a measured block."
+        .to_owned()
+}

@@ -1,0 +1,86 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::report::fixture;
+
+fn run(accelerator: Accelerator) -> (Run, Summary) {
+    let mut run = fixture::quick(6, accelerator);
+    run.record.run_id = format!("run-{}", super::accelerator(accelerator));
+    let summary = fixture::summarise(&run);
+    (run, summary)
+}
+
+fn csv_text(all: &SideBySide) -> String {
+    let mut bytes = Vec::new();
+    all.csv(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_run_agrees_with_itself() {
+    let (run, summary) = run(Accelerator::Tcg);
+    let all = side_by_side(&[(&run, &summary), (&run, &summary)]);
+    let (overlap, apart) = all.agreeing();
+    assert!(overlap > 30 && apart == 0, "{overlap} {apart}");
+    assert!(all.cautions.is_empty());
+    let text = all.terminal(140);
+    assert!(text.contains("overlaps") && !text.contains('!'), "{text}");
+}
+
+#[test]
+fn kvm_and_tcg_never_meet() {
+    let (kvm, tcg) = (run(Accelerator::Kvm), run(Accelerator::Tcg));
+    let all = side_by_side(&[(&kvm.0, &kvm.1), (&tcg.0, &tcg.1)]);
+    for row in all.rows.iter().filter(|row| row.environment.starts_with("qemu")) {
+        assert_eq!(row.cells.iter().flatten().count(), 1, "{row:?}");
+        let formed = row.cells.iter().flatten().filter_map(|cell| cell.against.factor());
+        assert_eq!(formed.count(), 0, "{row:?}");
+    }
+    let said =
+        "qemu ran under kvm and tcg in different runs: these are kept apart, and no ratio of them is formed.";
+    assert!(all.cautions.contains(&said.to_owned()), "{:?}", all.cautions);
+    assert!(all.page().unwrap().contains(said));
+    for line in csv_text(&all).lines().filter(|line| line.contains(",qemu,")) {
+        assert!(line.ends_with(",first,") || line.ends_with(",unknown,"), "{line}");
+    }
+}
+
+#[test]
+fn on_another_host_only_ratios_are_held_against_each_other() {
+    let (mine, mut theirs) = (run(Accelerator::Tcg), run(Accelerator::Tcg));
+    theirs.0.record.host.cpu_model = Some("Another CPU".into());
+    let all = side_by_side(&[(&mine.0, &mine.1), (&theirs.0, &theirs.1)]);
+    let text = csv_text(&all);
+    assert!(text.contains("ratios-overlap") && !text.contains("medians-"));
+    assert!(all.page().unwrap().contains("CPU model: Example CPU @ 2.60GHz → Another CPU"));
+}
+
+#[test]
+fn what_moved_is_seen_and_exact_figures_are_facts() {
+    let (mine, mut theirs) = (run(Accelerator::Tcg), run(Accelerator::Tcg));
+    for row in &mut theirs.1.rows {
+        let factor = if row.metric == "disk.image" { 1.5 } else { 3.0 };
+        row.median = row.median.map(|m| Estimate {
+            value: m.value * factor,
+            interval: m
+                .interval
+                .map(|i| crate::analysis::Interval { low: i.low * factor, high: i.high * factor }),
+        });
+    }
+    let all = side_by_side(&[(&mine.0, &mine.1), (&theirs.0, &theirs.1)]);
+    assert_eq!(all.agreeing().0, 0);
+    let text = csv_text(&all);
+    assert!(text.contains(",changed,1.5\n") && text.contains(",medians-apart,"));
+    assert!(all.terminal(160).contains("3.00× the first"));
+}
+
+#[test]
+fn hostile_names_are_text_and_nothing_is_no_panic() {
+    let (mut one, _) = run(Accelerator::Tcg);
+    one.record.run_id = "<script>\u{1b}[2J".into();
+    let summary = fixture::summarise(&one);
+    let all = side_by_side(&[(&one, &summary)]);
+    assert!(!all.page().unwrap().contains("<script") && !all.terminal(100).contains('\u{1b}'));
+    let none = side_by_side(&[]);
+    assert!(none.page().is_ok() && none.terminal(80).contains("0 of 0"));
+}

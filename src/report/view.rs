@@ -1,0 +1,176 @@
+//! A run and its summary as reports look at them: environments in the suite's order, rows by name, words for both.
+
+use crate::analysis::{Ratio, Row, Summary};
+use crate::environment::{Accelerator, Kind};
+use crate::measure::journal::Run;
+use crate::measure::metric::{self, Direction, Family};
+use crate::measure::sample::FailureName;
+use crate::plan::Role;
+use crate::report::clean::clean_to;
+
+/// The longest name of an environment or workload that is shown, in characters.
+const LONGEST_NAME: usize = 60;
+
+/// A run with its summary.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    pub run: &'a Run,
+    pub summary: &'a Summary,
+    /// In the order of the run's record; one that has samples only comes last.
+    pub environments: Vec<Environment<'a>>,
+}
+
+/// One environment.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Environment<'a> {
+    /// As it stands in samples.
+    pub id: &'a str,
+    /// As it is shown.
+    pub name: String,
+    pub kind: Kind,
+    pub accelerator: Accelerator,
+    /// Its place: what gives it its colour.
+    pub index: usize,
+}
+
+impl Environment<'_> {
+    /// `container`, `VM by TCG emulation`.
+    pub(super) fn what(&self) -> &'static str {
+        match (self.kind, self.accelerator) {
+            (Kind::Native, _) => "native process",
+            (Kind::Docker, _) => "container",
+            (Kind::Qemu, Accelerator::Tcg) => "VM, TCG emulation",
+            (Kind::Qemu, Accelerator::Kvm) => "VM, KVM",
+            (Kind::Qemu, Accelerator::None) => "VM",
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(run: &'a Run, summary: &'a Summary) -> Self {
+        Self { run, summary, environments: environments(run, &summary.rows) }
+    }
+
+    pub(super) fn row(&self, environment: &str, workload: &str, metric: &str) -> Option<&'a Row> {
+        let mut rows = self.summary.rows.iter();
+        rows.find(|row| row.environment == environment && row.metric == metric && row.workload == workload)
+    }
+
+    /// Does any virtual machine run by software emulation?
+    pub(super) fn emulated(&self) -> bool {
+        self.environments.iter().any(|one| one.accelerator == Accelerator::Tcg)
+    }
+
+    /// The first environment of that kind.
+    pub(super) fn first(&self, kind: Kind) -> Option<&Environment<'a>> {
+        self.environments.iter().find(|one| one.kind == kind)
+    }
+
+    pub(super) fn control(&self) -> Option<&Environment<'a>> {
+        let id = self.summary.control.as_deref()?;
+        self.environments.iter().find(|one| one.id == id)
+    }
+
+    /// All but the control.
+    pub(super) fn others(&self) -> impl Iterator<Item = &Environment<'a>> {
+        let control = self.summary.control.as_deref();
+        self.environments.iter().filter(move |one| Some(one.id) != control)
+    }
+
+    /// Workload ids that have rows of that family, in the summary's order.
+    pub(super) fn workloads(&self, family: Family) -> Vec<&'a str> {
+        let mut ids: Vec<&str> = Vec::new();
+        for row in &self.summary.rows {
+            let of_family = metric::find(&row.metric).is_some_and(|metric| metric.family == family);
+            if of_family && !ids.contains(&row.workload.as_str()) {
+                ids.push(&row.workload);
+            }
+        }
+        ids
+    }
+
+    /// What a block counts as.
+    pub(super) fn role(&self, block: u32, warm_up: bool) -> Role {
+        role(self.run, block, warm_up)
+    }
+}
+
+/// A run's environments; `rows` may know one that its record does not.
+pub(super) fn environments<'a>(run: &'a Run, rows: &'a [Row]) -> Vec<Environment<'a>> {
+    let mut all: Vec<Environment<'a>> = Vec::new();
+    let recorded = run.record.environments.iter().map(|e| (e.id.as_str(), e.kind, e.accelerator));
+    let summed = rows.iter().map(|row| (row.environment.as_str(), row.kind, row.accelerator));
+    for (id, kind, accelerator) in recorded.chain(summed) {
+        if !all.iter().any(|one| one.id == id) {
+            let name = clean_to(id, LONGEST_NAME).into_owned();
+            all.push(Environment { id, name, kind, accelerator, index: all.len() });
+        }
+    }
+    all
+}
+
+/// What a block counts as; by the sample's own word where the plan does not have the block.
+pub(super) fn role(run: &Run, block: u32, warm_up: bool) -> Role {
+    let planned = usize::try_from(block).ok().and_then(|index| run.record.plan.blocks.get(index));
+    match planned.filter(|planned| planned.index == block) {
+        Some(planned) => planned.role,
+        None if warm_up => Role::WarmUp,
+        None => Role::Measured,
+    }
+}
+
+/// Bigger is better.
+pub(super) fn bigger_is_better(name: &str) -> bool {
+    metric::find(name).is_some_and(|metric| metric.direction == Direction::Bigger)
+}
+
+/// Why a ratio is missing, in a few words; `None` where it is stated or is the control's own.
+pub(super) fn missing(ratio: &Ratio) -> Option<&'static str> {
+    use crate::analysis::Missing;
+    match ratio {
+        Ratio::Missing(Missing::NoControl) => Some("no native environment to compare with"),
+        Ratio::Missing(Missing::NoPair) => Some("no block in which both have a value"),
+        Ratio::Missing(Missing::Withheld) => Some("withheld: the sizes seen from inside differ"),
+        Ratio::Missing(Missing::Zero) => Some("a value is zero"),
+        Ratio::Control | Ratio::Stated { .. } => None,
+    }
+}
+
+/// `never-ready ×2, timed-out ×1`; empty where nothing failed.
+pub(super) fn failures(row: &Row) -> String {
+    let named: Vec<_> = row.failed.iter().map(|(name, count)| format!("{name} ×{count}")).collect();
+    named.join(", ")
+}
+
+/// Failures of one environment that have one name.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Failed<'a> {
+    pub environment: &'a str,
+    pub name: FailureName,
+    pub samples: u32,
+    /// Where, the first first.
+    pub rows: Vec<&'a Row>,
+}
+
+/// All failures, by environment and name: one cause fails many metrics, and is told once.
+pub(super) fn failed(summary: &Summary) -> Vec<Failed<'_>> {
+    let mut all: Vec<Failed<'_>> = Vec::new();
+    for row in &summary.rows {
+        for (name, count) in &row.failed {
+            let known = all.iter_mut().find(|one| one.name == *name && one.environment == row.environment);
+            match known {
+                Some(one) => {
+                    one.samples += count;
+                    one.rows.push(row);
+                }
+                None => all.push(Failed {
+                    environment: &row.environment,
+                    name: *name,
+                    samples: *count,
+                    rows: vec![row],
+                }),
+            }
+        }
+    }
+    all
+}
