@@ -26,7 +26,8 @@ pub(super) fn samples(
         samples.push(piece.sample("startup.to-first-instruction", Ok(since(agent.start))));
     }
     samples.extend(lengths(piece, "startup.phase", span));
-    let within = |moment: &Instant| (span.start..=span.end).contains(moment);
+    // A call may return after the instance is ready, as a container engine's does.
+    let within = |moment: &Instant| (span.start..=span.start.after(deadline)).contains(moment);
     let marks: Vec<_> = marks.iter().filter(|(_, moment)| within(moment)).collect();
     for (name, moment) in &marks {
         samples.extend(known(piece, &format!("startup.{name}"), since(*moment)));
@@ -98,18 +99,18 @@ mod tests {
         let piece = Piece::begin(&at, "start");
         let parts = [("vmm", Instant(3_000_000)), ("odd", Instant(5_000_000)), ("agent", Instant(9_000_000))];
         let span = Span::from_marks("ready", Instant(1_000_000), &parts);
-        let marks =
-            [("start-returned".to_owned(), Instant(2_000_000)), ("late".to_owned(), Instant(99_000_000))];
+        let marks = [("start-returned", 12_000_000), ("before", 999_999), ("late", 1_001_000_001)]
+            .map(|(name, at)| (name.to_owned(), Instant(at)));
         let (samples, record) = super::samples(&piece, &span, &marks, Duration::from_secs(1));
         let expected = [
             ("startup.ready", Some(8.0)),
             ("startup.to-first-instruction", Some(4.0)),
             ("startup.phase.vmm", Some(2.0)),
             ("startup.phase.agent", Some(4.0)),
-            ("startup.start-returned", Some(1.0)),
+            ("startup.start-returned", Some(11.0)),
         ];
         assert_eq!(named(&samples), expected);
-        assert_eq!(record.unwrap().marks, [("start-returned".to_owned(), 1_000_000)]);
+        assert_eq!(record.unwrap().marks, [("start-returned".to_owned(), 11_000_000)]);
     }
 
     #[test]
