@@ -4,14 +4,37 @@ use super::matters::Smallest;
 use super::pair::Pair;
 use super::summary::{Effect, Estimate, Interval};
 
+/// How well a metric can be told apart from itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grain {
+    /// Any change is a fact.
+    pub exact: bool,
+    /// The least its source can show, in its unit: a difference below it is not stated.
+    pub resolution: f64,
+    /// The least that matters.
+    pub smallest: Option<Smallest>,
+}
+
 /// What the pairs and their estimate say.
-pub(super) fn of(pairs: &[Pair], estimate: &Estimate, exact: bool, smallest: Option<Smallest>) -> Effect {
+pub(super) fn of(pairs: &[Pair], estimate: &Estimate, grain: Grain) -> Effect {
     let above = pairs.iter().filter(|pair| pair.value > pair.control).count();
     let below = pairs.iter().filter(|pair| pair.value < pair.control).count();
     let ties = pairs.len() - above - below;
     let share = (above as f64 + ties as f64 / 2.0) / pairs.len() as f64;
-    let words = if exact { factor(estimate.value) } else { words(pairs, estimate, (above, below), smallest) };
+    let words = if grain.exact {
+        factor(estimate.value)
+    } else if unresolved(pairs, grain.resolution) {
+        "no difference that its source could show".to_owned()
+    } else {
+        words(pairs, estimate, (above, below), grain.smallest)
+    };
     Effect { above: share, words }
+}
+
+/// Is the mean difference below what the clock or counter can show?
+fn unresolved(pairs: &[Pair], resolution: f64) -> bool {
+    let sum: f64 = pairs.iter().map(|pair| pair.value - pair.control).sum();
+    sum.abs() / (pairs.len() as f64) < resolution
 }
 
 fn words(
@@ -70,7 +93,20 @@ mod tests {
         let control = 100.0;
         let pairs = vec![Pair { value: value * control, control }; 10];
         let estimate = Estimate { value, interval: Some(Interval { low, high }) };
-        of(&pairs, &estimate, false, Some(Smallest { relative: 0.05, absolute: 0.0 })).words
+        of(&pairs, &estimate, grain(0.0, Some(Smallest { relative: 0.05, absolute: 0.0 }))).words
+    }
+
+    fn grain(resolution: f64, smallest: Option<Smallest>) -> Grain {
+        Grain { exact: false, resolution, smallest }
+    }
+
+    #[test]
+    fn what_is_below_the_resolution_is_not_stated() {
+        let estimate = Estimate { value: 1.5, interval: Some(Interval { low: 1.4, high: 1.6 }) };
+        let pairs = [Pair { value: 1.5, control: 1.0 }; 8];
+        let of = |resolution| of(&pairs, &estimate, grain(resolution, None)).words;
+        assert_eq!(of(0.6), "no difference that its source could show");
+        assert!(of(0.4).starts_with("1.50 times"), "{}", of(0.4));
     }
 
     #[test]
@@ -84,10 +120,11 @@ mod tests {
         assert_eq!(said(1.02, 0.99, 1.05), "no difference seen, between 1.0 % less and 5.0 % more");
         assert_eq!(said(123.4, 120.0, 125.0), "123.4 times the control's, above it in 10 of 10 blocks");
         let pairs = [Pair { value: 3.0, control: 1.0 }, Pair { value: 1.0, control: 1.0 }];
-        let few = of(&pairs, &Estimate { value: 2.0, interval: None }, false, None);
+        let few = of(&pairs, &Estimate { value: 2.0, interval: None }, grain(0.0, None));
         assert_eq!(few.words, "2.00 times the control's, from too few blocks to be sure");
         assert_eq!(few.above, 0.75);
-        let same = of(&pairs, &Estimate { value: 1.0, interval: None }, true, None);
+        let same =
+            of(&pairs, &Estimate { value: 1.0, interval: None }, Grain { exact: true, ..grain(0.0, None) });
         assert_eq!(same.words, "as much as the control");
     }
 }

@@ -36,7 +36,11 @@ pub(super) fn ratio(
     let estimate = if series.exact() { exact(&pairs) } else { location(&pairs, settings.confidence) };
     let Some(estimate) = estimate else { return (Ratio::Missing(Missing::NoPair), None) };
     let smallest = series.metric.map(matters::smallest);
-    let effect = effect::of(&pairs, &estimate, series.exact(), smallest);
+    let effect = effect::of(
+        &pairs,
+        &estimate,
+        effect::Grain { exact: series.exact(), resolution: series.resolution(), smallest },
+    );
     let count = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
     (Ratio::Stated { estimate, pairs: count }, Some(effect))
 }

@@ -114,6 +114,17 @@ mod tests {
     }
 
     #[test]
+    fn no_nanosecond_is_cut_off() {
+        let at = at();
+        let parts = [("exec", Instant(1_000_001)), ("agent", Instant(1_234_567))];
+        let span = Span::from_marks("ready", Instant(0), &parts);
+        let (samples, _) = super::samples(&Piece::begin(&at, "start"), &span, &[], Duration::from_secs(1));
+        let value = |metric: &str| samples.iter().find(|one| one.metric == *metric).and_then(Sample::value);
+        assert_eq!(value("startup.ready"), Some(1.234_567));
+        assert_eq!(value("startup.phase.exec"), Some(1.000_001));
+    }
+
+    #[test]
     fn a_start_that_makes_no_sense_is_one_failure() {
         let at = at();
         let piece = Piece::begin(&at, "start");
