@@ -20,7 +20,7 @@ const SAMPLES: usize = 1_000_000;
 const LATENCIES: usize = 300;
 
 /// Makes it, where it is not there yet.
-pub fn make(folder: &Path) {
+pub(crate) fn make(folder: &Path) {
     if folder.join("complete").exists() {
         return;
     }
