@@ -86,7 +86,7 @@ fn doctor_as_json_says_what_can_run() {
     let can_run = document["can_run"].as_bool().unwrap();
     assert_eq!(ran.code, if can_run { 0 } else { 3 });
     let findings = document["findings"].as_array().unwrap();
-    for area in ["host", "docker", "qemu"] {
+    for area in ["host", "native", "docker", "qemu"] {
         assert!(findings.iter().any(|one| one["area"] == area), "{area}");
     }
     for one in findings.iter().filter(|one| one["state"] == "missing") {

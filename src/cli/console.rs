@@ -60,6 +60,12 @@ impl Console {
     }
 }
 
+/// Characters in a line of standard output, where it is a terminal that says so.
+pub(super) fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
 /// A line for standard error. It may be closed; there is nobody else to tell.
 pub(super) fn say(text: &str) {
     let mut error = io::stderr().lock();

@@ -100,7 +100,8 @@ fn kind(spec: &KindSpec) -> Kind {
 }
 
 fn text_of(findings: &[Finding], colour: bool) -> String {
-    let areas = [(Area::Host, "host"), (Area::Docker, "docker"), (Area::Qemu, "qemu")];
+    let areas =
+        [(Area::Host, "host"), (Area::Native, "native"), (Area::Docker, "docker"), (Area::Qemu, "qemu")];
     let section = |(area, title): (Area, &str)| {
         let lines: String =
             findings.iter().filter(|one| one.area == area).map(|one| line(one, colour)).collect();
@@ -202,6 +203,7 @@ mod tests {
         insta::assert_snapshot!(text_of(&findings, false), @r"
         host
           ok       engine         what; was �[2Jfound
+        native
         docker
           MISSING  engine         what; was �[2Jfound
                                   mend it: do it

@@ -50,7 +50,8 @@ struct State {
     cell: String,
     done: u64,
     of: u64,
-    left: Option<Duration>,
+    /// Until the end, as it was known at that moment.
+    left: Option<(Duration, Instant)>,
     last_line: Option<Instant>,
     failed: BTreeMap<(String, FailureName), u64>,
 }
@@ -63,7 +64,7 @@ impl Progress {
             (false, false) => Sink::Lines,
             (false, true) => Sink::Bar(bar(cells)),
         };
-        let state = State { of: cells, left: Some(estimate), ..State::default() };
+        let state = State { of: cells, left: Some((estimate, Instant::now())), ..State::default() };
         Self { sink, state: RefCell::new(state) }
     }
 
@@ -89,7 +90,7 @@ impl Progress {
             Sink::Quiet => {}
             Sink::Bar(bar) => {
                 bar.set_position(state.done);
-                bar.set_message(state.beside_the_bar());
+                bar.set_message(state.beside_the_bar(Instant::now()));
             }
             Sink::Lines => {
                 if let Some(line) = state.line_now(Instant::now()) {
@@ -142,7 +143,7 @@ impl State {
             Event::Progress { done, of, left } => {
                 (self.done, self.of) = (u64::from(done), u64::from(of));
                 // Until each environment had a turn, what was estimated before is all there is.
-                self.left = left.or(self.left);
+                self.left = left.map(|left| (left, Instant::now())).or(self.left);
                 None
             }
             Event::Warning(text) => Some(format!("warning: {text}")),
@@ -151,14 +152,16 @@ impl State {
         }
     }
 
-    fn left(&self) -> String {
-        self.left.map(|left| format!(", about {} left", words::duration(left))).unwrap_or_default()
+    /// Nothing where more time has gone than was thought.
+    fn left(&self, now: Instant) -> String {
+        let left = self.left.and_then(|(left, at)| left.checked_sub(now.saturating_duration_since(at)));
+        left.map(|left| format!(", about {} left", words::duration(left))).unwrap_or_default()
     }
 
-    fn beside_the_bar(&self) -> String {
+    fn beside_the_bar(&self, now: Instant) -> String {
         let parts = [&self.block, &self.cell].map(|part| console::printable(part));
         let place = parts.iter().filter(|part| !part.is_empty()).map(|part| format!(" · {part}"));
-        format!("{}{}", self.left(), place.collect::<String>())
+        format!("{}{}", self.left(now), place.collect::<String>())
     }
 
     /// A line about how far it is, if it is time for one.
@@ -167,7 +170,7 @@ impl State {
             return None;
         }
         self.last_line = Some(now);
-        Some(format!("{}: {} of {} cells done{}", self.block, self.done, self.of, self.left()))
+        Some(format!("{}: {} of {} cells done{}", self.block, self.done, self.of, self.left(now)))
     }
 }
 
@@ -186,35 +189,38 @@ mod tests {
     use crate::measure::sample::Failure;
     use crate::plan::Role;
 
-    fn state() -> State {
-        State { of: 8, left: Some(Duration::from_secs(90)), ..State::default() }
+    fn state(now: Instant) -> State {
+        State { of: 8, left: Some((Duration::from_secs(90), now)), ..State::default() }
     }
 
     #[test]
     fn plain_lines_say_how_far_it_is_and_not_too_often() {
-        let (mut state, now) = (state(), Instant::now());
+        let now = Instant::now();
+        let mut state = state(now);
         assert_eq!(state.line_now(now), None, "nothing has begun");
         state.learn(Event::BlockStarted { index: 0, of: 4, role: Role::Cold });
         assert_eq!(
             state.line_now(now).unwrap(),
             "block 1 of 4 (cold): 0 of 8 cells done, about 1 min 30 s left"
         );
-        state.learn(Event::Progress { done: 2, of: 8, left: Some(Duration::from_secs(61)) });
+        state.learn(Event::Progress { done: 2, of: 8, left: Some(Duration::from_secs(60)) });
         assert_eq!(state.line_now(now + Duration::from_secs(4)), None);
-        let later = state.line_now(now + Duration::from_secs(6)).unwrap();
-        assert_eq!(later, "block 1 of 4 (cold): 2 of 8 cells done, about 1 min 1 s left");
+        assert!(state.line_now(now + Duration::from_secs(6)).unwrap().contains("2 of 8 cells done, about 5"));
     }
 
     #[test]
-    fn an_estimate_stands_until_there_is_a_better_one() {
-        let mut state = state();
+    fn an_estimate_stands_until_there_is_a_better_one_and_melts_meanwhile() {
+        let now = Instant::now();
+        let mut state = state(now);
         state.learn(Event::Progress { done: 1, of: 8, left: None });
-        assert_eq!(state.left(), ", about 1 min 30 s left");
+        assert_eq!(state.left(now), ", about 1 min 30 s left");
+        assert_eq!(state.left(now + Duration::from_secs(60)), ", about 30 s left");
+        assert_eq!(state.left(now + Duration::from_secs(91)), "");
     }
 
     #[test]
     fn a_failure_that_comes_again_is_told_once() {
-        let mut state = state();
+        let mut state = state(Instant::now());
         let failure = Failure { name: FailureName::NeverReady, detail: "no Hello in 60 s".into() };
         let event = || Event::CellFailed { environment: "qemu".into(), failure: failure.clone() };
         assert_eq!(state.learn(event()).unwrap(), "qemu failed (never-ready): no Hello in 60 s");
@@ -223,11 +229,12 @@ mod tests {
 
     #[test]
     fn beside_the_bar_stands_what_runs() {
-        let mut state = state();
+        let now = Instant::now();
+        let mut state = state(now);
         state.learn(Event::BlockStarted { index: 1, of: 4, role: Role::Measured });
         state.learn(Event::WorkStarted { environment: "qemu".into(), workload: "disk-sync".into() });
         let expected = ", about 1 min 30 s left · block 2 of 4 (measured) · qemu disk-sync";
-        assert_eq!(state.beside_the_bar(), expected);
+        assert_eq!(state.beside_the_bar(now), expected);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use crate::measure::journal::{JournalError, WriteError};
 use crate::plan::UnknownId;
+use crate::report::ReportError;
 use crate::run::RunError;
 use crate::suite::SuiteError;
 
@@ -43,6 +44,17 @@ impl From<WriteError> for Refusal {
 impl From<JournalError> for Refusal {
     fn from(error: JournalError) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+impl From<ReportError> for Refusal {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Png(_) | ReportError::Page(_) => Self { exit: Exit::Fault, text: error.to_string() },
+            ReportError::Full { .. } | ReportError::NotWritable { .. } | ReportError::Io { .. } => {
+                Self::usage(error.to_string())
+            }
+        }
     }
 }
 

@@ -6,26 +6,42 @@ use super::args::RerunArguments;
 use super::console::Console;
 use super::exit::Exit;
 use super::refusal::Refusal;
-use super::{asked, execution, results};
+use super::results::{self, Reported};
+use super::run::Document;
+use super::{asked, execution};
 use crate::measure::host;
 use crate::measure::journal::RUN_FILE;
 use crate::measure::record::{Host, RunRecord};
+use crate::report;
 
 /// Runs it again.
 ///
 /// # Errors
 /// A run that cannot be read or is of a later schema; else as `isocost run`.
 pub(super) fn rerun(arguments: &RerunArguments, console: Console, cache: &Path) -> Result<Exit, Refusal> {
-    let theirs = results::read(&arguments.run)?;
+    let theirs = Reported::read(&arguments.run)?;
     let record = arguments.run.join(RUN_FILE);
-    let plan = asked::plan_again(&theirs.record.plan, &arguments.how, &record)?;
-    for line in before(&theirs.record, &arguments.how)? {
+    let plan = asked::plan_again(&theirs.run.record.plan, &arguments.how, &record)?;
+    theirs.remark(console);
+    for line in before(&theirs.run.record, &arguments.how)? {
         console.note(&format!("not as in that run: {line}"));
     }
     if arguments.how.dry_run {
         return execution::dry_run("rerun", &plan, &arguments.how, console);
     }
     let carried = execution::carry_out(&plan, &arguments.how, console, cache)?;
+    let yours = Reported::read(&carried.outcome.folder)?;
+    let mut files = yours.write(None)?;
+    let side_by_side = report::side_by_side(&[(&theirs.run, &theirs.summary), (&yours.run, &yours.summary)]);
+    files.extend(report::write_side_by_side(&yours.folder, &side_by_side)?);
+    if console.json {
+        console.document("rerun", Document::new(&carried, yours.line(&files), Some(theirs.line(&[]))))?;
+    } else if console.quiet {
+        console.result(&format!("{}\n", carried.outcome.folder.display()))?;
+    } else {
+        console.result(&format!("\n{}", side_by_side.terminal(results::width())))?;
+        results::point_at(&files, console);
+    }
     Ok(carried.exit)
 }
 

@@ -2,11 +2,45 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::args::RunArguments;
 use super::console::Console;
+use super::execution::Carried;
 use super::exit::Exit;
 use super::refusal::Refusal;
-use super::{asked, execution, results};
+use super::results::{self, Line, Reported};
+use super::{asked, execution};
+
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    /// Samples with a value.
+    measured: u64,
+    /// Samples that are named failures.
+    failed: u64,
+    /// What could not be removed.
+    left_behind: &'a [String],
+    exit_code: u8,
+    #[serde(flatten)]
+    run: Line<'a>,
+    /// Those of `rerun`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerun_of: Option<Line<'a>>,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn new(carried: &'a Carried, run: Line<'a>, rerun_of: Option<Line<'a>>) -> Self {
+        let outcome = &carried.outcome;
+        Self {
+            measured: outcome.measured,
+            failed: outcome.failed,
+            left_behind: &outcome.left_behind,
+            exit_code: carried.exit.code(),
+            run,
+            rerun_of,
+        }
+    }
+}
 
 /// Runs.
 ///
@@ -18,6 +52,15 @@ pub(super) fn run(arguments: &RunArguments, console: Console, cache: &Path) -> R
         return execution::dry_run("run", &plan, &arguments.how, console);
     }
     let carried = execution::carry_out(&plan, &arguments.how, console, cache)?;
-    results::read(&carried.outcome.folder)?;
+    let result = Reported::read(&carried.outcome.folder)?;
+    let files = result.write(None)?;
+    if console.json {
+        console.document("run", Document::new(&carried, result.line(&files), None))?;
+    } else if console.quiet {
+        console.result(&format!("{}\n", carried.outcome.folder.display()))?;
+    } else {
+        console.result(&format!("\n{}", result.text()))?;
+        results::point_at(&files, console);
+    }
     Ok(carried.exit)
 }

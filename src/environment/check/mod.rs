@@ -1,7 +1,7 @@
 //! Can this host run each kind of environment, and what mends it where not?
 //!
-//! In: the host. Out: [`Finding`]s. Nothing is changed and nothing boots. Each file looks first and judges then, in a
-//! pure function of what it saw.
+//! In: the host. Out: [`Finding`]s. Nothing boots, and nothing is changed but for a control group that is removed at
+//! once. Each file looks first and judges then, in a pure function of what it saw.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 mod docker;
 mod host;
+mod native;
 mod packages;
 mod qemu;
 
@@ -38,6 +39,8 @@ pub struct Finding {
 pub enum Area {
     /// All environments, and the measuring itself.
     Host,
+    /// Processes.
+    Native,
     /// Containers.
     Docker,
     /// Virtual machines.
@@ -71,6 +74,7 @@ impl Finding {
 pub fn look(suite: &Suite, cache: &Path) -> Vec<Finding> {
     let user = User::of_this_process();
     let mut all = host::look(suite, cache, &user);
+    all.extend(native::look(&suite.limits, &user));
     all.extend(docker::look(&user));
     all.extend(qemu::look(cache, &user));
     all
@@ -80,8 +84,11 @@ pub fn look(suite: &Suite, cache: &Path) -> Vec<Finding> {
 #[must_use]
 pub fn can_run(kind: Kind, findings: &[Finding]) -> bool {
     let needs = |area: Area| match (area, kind) {
-        (Area::Host, _) | (Area::Docker, Kind::Docker) | (Area::Qemu, Kind::Qemu) => true,
-        (Area::Docker | Area::Qemu, _) => false,
+        (Area::Host, _)
+        | (Area::Native, Kind::Native)
+        | (Area::Docker, Kind::Docker)
+        | (Area::Qemu, Kind::Qemu) => true,
+        (Area::Native | Area::Docker | Area::Qemu, _) => false,
     };
     !findings.iter().any(|one| one.state == State::Missing && needs(one.area))
 }
