@@ -4,13 +4,12 @@
 //! profiles of the harness, so that check, test and release builds share it.
 
 use std::error::Error;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// How the agent is built, whether or not a workspace with such a profile is around it.
+/// How the agent is built: the workspace's profile of that name, which is not there where the sources come from a registry.
 const PROFILE: [&str; 6] =
     ["inherits=\"release\"", "opt-level=3", "lto=true", "codegen-units=1", "panic=\"abort\"", "strip=true"];
 
@@ -22,9 +21,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=ISOCOST_AGENT");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let sources = PathBuf::from(std::env::var("DEP_ISOCOST_AGENT_FOLDER")?);
+    // Tests build programs that stand in for the agent, and build them alike.
+    println!("cargo::rustc-env=ISOCOST_AGENT_RUSTFLAGS={}", flags(&sources));
     let program = match std::env::var_os("ISOCOST_AGENT").filter(|path| !path.is_empty()) {
         Some(path) => ready(path.into()),
-        None => build(&out)?,
+        None => build(&sources, &out)?,
     };
     let copied = std::fs::copy(&program, out.join("isocost-agent"));
     copied.map_err(|e| format!("cannot copy the agent from {}: {e}", program.display()))?;
@@ -36,16 +38,15 @@ fn ready(path: PathBuf) -> PathBuf {
     path
 }
 
-fn build(out: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let sources = PathBuf::from(std::env::var("DEP_ISOCOST_AGENT_FOLDER")?);
-    watch(&sources)?;
+fn build(sources: &Path, out: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    watch(sources)?;
     let target = target_folder(out);
     // All that is needed is here already in most cases: it was fetched for the harness. Only where it was not, ask the network.
-    let offline = cargo(&sources, &target)?.arg("--offline").output()?;
+    let offline = cargo(sources, &target).arg("--offline").output()?;
     if !offline.status.success() {
-        let online = cargo(&sources, &target)?.output()?;
+        let online = cargo(sources, &target).output()?;
         if !online.status.success() {
-            return Err(failure(&sources, &online.stderr).into());
+            return Err(failure(sources, &online.stderr).into());
         }
     }
     Ok(target.join(TARGET).join("agent/isocost-agent"))
@@ -70,7 +71,7 @@ fn target_folder(out: &Path) -> PathBuf {
     marked.unwrap_or(out).join("isocost-agent")
 }
 
-fn cargo(sources: &Path, target: &Path) -> Result<Command, Box<dyn Error>> {
+fn cargo(sources: &Path, target: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--quiet", "--profile", "agent", "--target", TARGET, "--bin", "isocost-agent"]);
     command.arg("--manifest-path").arg(sources.join("Cargo.toml")).arg("--target-dir").arg(target);
@@ -85,25 +86,19 @@ fn cargo(sources: &Path, target: &Path) -> Result<Command, Box<dyn Error>> {
     for (name, _) in profiles {
         command.env_remove(name);
     }
-    command.env("CARGO_ENCODED_RUSTFLAGS", flags(sources)?);
-    Ok(command)
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags(sources));
+    command
 }
 
 /// Static, for a plain x86-64 CPU, and without the paths of the machine it is built on: the same bytes for everyone.
-fn flags(sources: &Path) -> Result<OsString, Box<dyn Error>> {
+fn flags(sources: &Path) -> String {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
-    let mut flags = OsString::from("-Ctarget-feature=+crt-static\x1f-Ctarget-cpu=x86-64");
-    let mut remap = |from: &Path, to: &str| {
-        flags.push("\x1f--remap-path-prefix=");
-        flags.push(from);
-        flags.push(format!("={to}"));
-    };
-    remap(sources, "agent");
-    if let Some(home) = home {
-        remap(&home, "cargo");
-    }
-    Ok(flags)
+    let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
+    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned(), "-Ctarget-cpu=x86-64".to_owned()];
+    flags.push(remap(sources, "agent"));
+    flags.extend(home.map(|home| remap(&home, "cargo")));
+    flags.join("\x1f")
 }
 
 fn failure(sources: &Path, stderr: &[u8]) -> String {

@@ -9,22 +9,29 @@ use std::path::Path;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// An open stream.
-pub(crate) struct Link(File);
+#[derive(Debug)]
+pub struct Link(File);
 
 impl Link {
     /// Connects to the harness's socket.
-    pub(crate) fn connect(socket: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// The system's own.
+    pub fn connect(socket: &Path) -> io::Result<Self> {
         Ok(OwnedFd::from(UnixStream::connect(socket)?).into())
     }
 
     /// Has the other end hung up?
-    pub(crate) fn is_gone(&self) -> bool {
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
         let mut fds = [PollFd::new(&self.0, PollFlags::RDHUP)];
         let gone = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
         poll(&mut fds, Some(&Timespec::default())).is_ok_and(|_| fds[0].revents().intersects(gone))
     }
 
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+    /// For poll(2).
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }

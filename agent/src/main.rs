@@ -11,13 +11,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use isocost_agent::clock;
+use isocost_agent::link::Link;
 use isocost_agent::work::fork::EXIT_ARGUMENT;
 
-mod link;
 mod pid1;
 mod serve;
 
-use link::Link;
 use serve::Server;
 
 /// What it is to be.

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use isocost_agent::inspect::inspect;
+use isocost_agent::link::Link;
 use isocost_agent::protocol::frame::{self, ReadError};
 use isocost_agent::protocol::{FromAgent, Hello, ToAgent, WorkOrder};
 use isocost_agent::work::{self, Job, Refusal};
@@ -12,8 +13,6 @@ use isocost_agent::{clock, sys};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{Signal, WaitOptions, wait};
-
-use crate::link::Link;
 
 /// The most characters of a failure's detail: a path of the longest kind and words around it.
 const DETAIL_CHARS: usize = 5000;

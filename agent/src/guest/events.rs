@@ -14,12 +14,12 @@ const KERNEL_GROUP: u32 = 1;
 const EVENT_BYTES: usize = 8192;
 
 /// A socket that has heard every event since it was made.
-pub(crate) struct Events {
+pub(super) struct Events {
     socket: OwnedFd,
 }
 
 impl Events {
-    pub(crate) fn listen() -> Result<Self, Errno> {
+    pub(super) fn listen() -> Result<Self, Errno> {
         let kind = SocketType::DGRAM;
         let socket = socket_with(AddressFamily::NETLINK, kind, SocketFlags::CLOEXEC, Some(KOBJECT_UEVENT))?;
         bind(&socket, &SocketAddrNetlink::new(0, KERNEL_GROUP))?;
@@ -27,7 +27,7 @@ impl Events {
     }
 
     /// What `look` finds, now or after one of the events to come. The one who started the machine has the deadline.
-    pub(crate) fn wait_for<T>(&self, look: impl Fn() -> Option<T>) -> Result<T, String> {
+    pub(super) fn wait_for<T>(&self, look: impl Fn() -> Option<T>) -> Result<T, String> {
         let mut event = Vec::with_capacity(EVENT_BYTES);
         loop {
             if let Some(found) = look() {
