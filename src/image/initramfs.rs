@@ -39,6 +39,11 @@ pub struct ExtraFile {
     pub mode: u32,
 }
 
+/// QEMU loads the archive so that it ends in the last page of RAM, and on microvm the firmware's ACPI tables have the end
+/// of that page. An archive that ends one byte into the page leaves them alone; one that filled it would be written over
+/// them, and the kernel then hangs on a table of nonsense, or misses the devices that the tables name.
+const PAGE: usize = 4096;
+
 const FOLDER: u32 = 0o040_755;
 const FILE: u32 = 0o100_000;
 const CHARACTER_DEVICE: u32 = 0o020_000;
@@ -136,6 +141,8 @@ impl Archive {
 
     fn finish(mut self) -> Result<Vec<u8>, ImageError> {
         trailer(&mut self.bytes).map_err(|e| ImageError::malformed("the initramfs", e))?;
+        // Zeroes behind the trailer are part of the format.
+        self.bytes.resize(self.bytes.len().next_multiple_of(PAGE) + 1, 0);
         Ok(self.bytes)
     }
 }
@@ -192,7 +199,16 @@ mod tests {
     fn the_same_input_gives_the_same_bytes_for_ever() {
         let bytes = build(&spec()).unwrap();
         assert_eq!(bytes, build(&spec()).unwrap());
-        assert_eq!(sha256_hex(&bytes), "b2d31bfd4d84a7b1534947e55836c13eb30b48987690abb2883fb4811bf4aee7");
+        assert_eq!(sha256_hex(&bytes), "c40e839706777204bc5855823585d6212460a5c7b2deb2d3951294fc82b98529");
+    }
+
+    #[test]
+    fn it_leaves_the_last_page_of_memory_to_the_firmware() {
+        for length in [0, 1, 4096, 5000] {
+            let agent = vec![1; length];
+            let bytes = build(&InitramfsSpec { agent: &agent, ..InitramfsSpec::default() }).unwrap();
+            assert_eq!(bytes.len() % PAGE, 1);
+        }
     }
 
     #[test]

@@ -55,6 +55,14 @@ pub enum QemuError {
         "KVM was asked for and cannot be used: {0}; set accelerator = \"auto\" or \"tcg\", or see `isocost doctor`"
     )]
     NoKvm(String),
+    /// More vCPUs than the machine type can be given.
+    #[error("microvm takes at most {most} CPUs here, {asked} were asked for; use machine = \"q35\"")]
+    TooManyCpus {
+        /// How many.
+        asked: u32,
+        /// The most.
+        most: u32,
+    },
     /// QEMU runs with another accelerator than was meant.
     #[error("QEMU says that KVM is {}, and it was started the other way", if *.0 { "on" } else { "off" })]
     OtherAccelerator(bool),

@@ -20,6 +20,10 @@ const LAYER_BYTES: u64 = 4 << 30;
 /// The longest name used for a socket.
 const LONGEST_SOCKET: &str = "firmware";
 
+/// The most vCPUs of a microvm. Its ACPI tables share the last page of RAM with the end of the initramfs (see
+/// [`crate::image::initramfs`]) and grow by some 60 bytes a vCPU: with 64 they no longer fit.
+const MICROVM_CPUS: u32 = 48;
+
 /// Everything a start needs.
 pub(crate) struct Ready {
     pub qemu: Binary,
@@ -77,6 +81,10 @@ fn plan(
     kernel: &Kernel,
     initrd: PathBuf,
 ) -> Result<QemuPlan, QemuError> {
+    let asked = context.limits.cpus;
+    if spec.machine == Machine::Microvm && asked > MICROVM_CPUS {
+        return Err(QemuError::TooManyCpus { asked, most: MICROVM_CPUS });
+    }
     let board = Board {
         machine: spec.machine,
         options: guest::parts(spec.machine)?.machine_options,
