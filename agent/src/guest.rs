@@ -1,5 +1,5 @@
 //! A guest of ours as its first program finds it: file systems and modules to be brought up, a port to the harness, a layer
-//! that can be written to, and an end that leaves the disk in order.
+//! that can be written to, and an end that leaves the disk in order; or a whole system on a disk, to which it hands over.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -14,8 +14,10 @@ use crate::link::Link;
 use crate::sys;
 
 mod events;
+mod system;
 
 use events::Events;
+use system::System;
 
 /// Where the first byte goes: the host stamps its arrival.
 const FIRST_INSTRUCTION_PORT: u16 = 0xe9;
@@ -34,6 +36,8 @@ pub const LAYER: &str = "/layer";
 struct Words {
     /// The block device of the writable layer.
     layer: Option<PathBuf>,
+    /// A whole system that takes over.
+    system: Option<System>,
     /// How the machine is ended.
     off: Option<Off>,
 }
@@ -49,6 +53,7 @@ enum Off {
 #[derive(Debug)]
 pub struct Guest {
     layer: Option<PathBuf>,
+    system: Option<System>,
     off: Off,
 }
 
@@ -63,17 +68,20 @@ impl Guest {
         early_mounts()?;
         let words = words(&std::fs::read_to_string("/proc/cmdline").unwrap_or_default());
         let none = "the kernel's command line has no isocost.off=: this is no guest of isocost";
-        Ok(Self { layer: words.layer, off: words.off.ok_or(none)? })
+        Ok(Self { layer: words.layer, system: words.system, off: words.off.ok_or(none)? })
     }
 
     /// Loads the modules, mounts the layer and opens the port to the harness. The layer comes first: in a container,
-    /// too, it is there before the first word.
+    /// too, it is there before the first word. Where a whole system was asked for, it takes over instead.
     ///
     /// # Errors
     /// What could not be loaded, mounted or opened.
     pub fn bring_up(&self) -> Result<Link, String> {
         let events = Events::listen().map_err(|e| format!("cannot listen to the kernel's events: {e}"))?;
         load_modules()?;
+        if let Some(system) = &self.system {
+            match system.enter(&events)? {}
+        }
         if let Some(device) = &self.layer {
             mount_layer(&events, device)?;
         }
@@ -123,7 +131,7 @@ fn early_mounts() -> Result<(), String> {
 }
 
 fn words(line: &str) -> Words {
-    let mut words = Words::default();
+    let mut words = Words { system: System::asked(line), ..Words::default() };
     for word in line.split_whitespace() {
         match word.split_once('=') {
             Some(("isocost.layer", device)) => words.layer = Some(device.into()),
@@ -172,7 +180,8 @@ mod tests {
     #[test]
     fn the_command_line_says_where_the_layer_is_and_how_to_end() {
         let line = "quiet panic=-1 console=ttyS0 isocost.layer=/dev/vda isocost.off=reboot tsc_early_khz=1\n";
-        assert_eq!(words(line), Words { layer: Some("/dev/vda".into()), off: Some(Off::Reboot) });
+        let expected = Words { layer: Some("/dev/vda".into()), system: None, off: Some(Off::Reboot) };
+        assert_eq!(words(line), expected);
         assert_eq!(words("isocost.off=poweroff").off, Some(Off::PowerOff));
         assert_eq!(words("isocost.off=never isocost.layer"), Words::default());
     }

@@ -66,6 +66,20 @@ pub fn available(cache: &Path) -> Result<Available, ImageError> {
     store::available(cache)
 }
 
+/// Unpacks the kernel and the modules of a root file system's tar file into `folder`, laid out like a kernel package.
+///
+/// # Errors
+/// Where the file is damaged, or has no kernel.
+pub(super) fn unpack_tree(tree: &Path, folder: &Path) -> Result<(), ImageError> {
+    let what = tree.display().to_string();
+    let file = std::fs::File::open(tree).map_err(ImageError::io("open", tree))?;
+    let files = deb::unpack_tar(std::io::BufReader::new(file), folder, &what)?;
+    if files.iter().any(|path| path.starts_with("boot")) {
+        return Ok(());
+    }
+    Err(ImageError::malformed(what, "it has no boot/vmlinuz-RELEASE: no package of it brings a kernel"))
+}
+
 /// Can this text be a release, and so safely the name of a folder?
 pub(super) fn is_release(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+' | '~');

@@ -5,6 +5,7 @@
 
 mod cache;
 pub mod compression;
+pub mod debian;
 pub mod disk;
 pub mod error;
 pub mod guest;

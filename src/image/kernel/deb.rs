@@ -30,7 +30,8 @@ pub(super) fn unpack(package: &Path, folder: &Path) -> Result<Vec<PathBuf>, Imag
     Err(ImageError::malformed(what, "it has no data.tar"))
 }
 
-fn unpack_tar(data: impl Read, folder: &Path, what: &str) -> Result<Vec<PathBuf>, ImageError> {
+/// The same of the tar file `data`; `what` names it in errors.
+pub(super) fn unpack_tar(data: impl Read, folder: &Path, what: &str) -> Result<Vec<PathBuf>, ImageError> {
     let damaged = |e: std::io::Error| ImageError::malformed(what, e);
     let mut archive = tar::Archive::new(data.take(MAX_UNPACKED_BYTES + 1));
     let (mut files, mut total) = (Vec::new(), 0);

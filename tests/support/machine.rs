@@ -1,0 +1,221 @@
+//! A whole Debian machine with a stock KVM of its own: software emulation gives it AMD's SVM.
+//!
+//! In: a script and files. Out: the files it leaves. It has no network and shares no folder: both cross on a raw disk
+//! that holds a tar stream. docs/testing-machine.md says how it is made.
+
+#![allow(dead_code)]
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use isocost::environment::Accelerator;
+use isocost::environment::qemu::args::{Board, Channels, Console, Disk, QemuPlan, arguments};
+use isocost::environment::qemu::process::{Launch, QemuProcess};
+use isocost::environment::qemu::version::{self, Binary};
+use isocost::image::debian::{self, Recipe, System};
+use isocost::image::initramfs::ExtraFile;
+use isocost::image::{disk, guest, tsc};
+use isocost::suite::{self, DiskFormat};
+
+#[path = "machine/shell.rs"]
+mod shell;
+
+/// What a user installs to run Isocost with KVM, and what a machine needs to boot that the least Debian lacks. Docker
+/// refuses to work where AppArmor is on and its parser is not there.
+const PACKAGES: [&str; 13] = [
+    "linux-image-cloud-amd64",
+    "systemd-sysv",
+    "dbus",
+    "udev",
+    "kmod",
+    "procps",
+    "iproute2",
+    "iptables",
+    "ca-certificates",
+    "apparmor",
+    "docker.io",
+    "qemu-system-x86",
+    "qemu-utils",
+];
+
+/// The agent mounts the root and hands over to systemd, which gives everything time on a host that is busy.
+const BOOT_WORDS: [&str; 4] = [
+    "console=ttyS0",
+    "isocost.root=/dev/vda",
+    "isocost.off=poweroff",
+    "systemd.default_timeout_start_sec=900",
+];
+
+/// It has no network: who has its console is the one who started it.
+const ROOT_ON_CONSOLE: &str =
+    "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear %I linux\n";
+
+/// Without a network apt still offers the kernel's package: a folder is its only source.
+const KERNEL_OFFERED: &str = r#"mkdir /srv/packages
+    cd /srv/packages
+    kernel=$(dpkg-query --show --showformat '${Depends}' linux-image-cloud-amd64 | cut -d ' ' -f 1)
+    apt-get download "$kernel"
+    apt-cache show --no-all-versions "$kernel" | sed "s,^Filename: .*,Filename: ./$(echo *.deb)," > Packages
+    rm -f /etc/apt/sources.list.d/*
+    echo 'deb [trusted=yes] file:/srv/packages ./' > /etc/apt/sources.list"#;
+
+/// The user who is not root.
+pub(crate) const USER: &str = "tester";
+
+/// Security updates come about as often.
+const MAX_AGE: Duration = Duration::from_secs(30 * 86_400);
+
+const OUT_BYTES: u64 = 1 << 30;
+
+/// What a job is.
+pub(crate) struct Job<'a> {
+    /// For a shell, in the folder with the files; what it leaves in `out/` comes back.
+    pub(crate) script: &'a str,
+    /// Files of this host and their names there; they keep their modes.
+    pub(crate) files: &'a [(&'a Path, &'a str)],
+    pub(crate) deadline: Duration,
+}
+
+/// A machine of one release, not running.
+pub(crate) struct Machine {
+    pub(crate) system: System,
+    qemu: Binary,
+    /// Console and outcome of its last job stay here, to be looked at.
+    pub(crate) folder: PathBuf,
+    /// One at a time: two emulated machines on two CPUs would be too late for their deadlines.
+    _turn: File,
+}
+
+/// A machine that is running.
+struct Started {
+    process: QemuProcess,
+    output: PathBuf,
+    /// All its disks.
+    _work: tempfile::TempDir,
+}
+
+impl Machine {
+    /// Finds or makes it, and waits for its turn; or says what is missing.
+    pub(crate) fn of(suite: &str) -> Result<Self, String> {
+        if !rustix::process::geteuid().is_root() {
+            return Err("only root can make a Debian system's disk".into());
+        }
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let cache = scratch.join("cache");
+        std::fs::create_dir_all(&cache).map_err(|e| e.to_string())?;
+        let turn = File::create(cache.join("machine.lock")).map_err(|e| e.to_string())?;
+        rustix::fs::flock(&turn, rustix::fs::FlockOperation::LockExclusive).map_err(|e| e.to_string())?;
+        let qemu = version::find().map_err(|e| e.to_string())?;
+        let system = debian::system(&recipe(suite), &cache, MAX_AGE).map_err(|e| e.to_string())?;
+        let folder = scratch.join("debian-machine").join(suite);
+        // Of the job before.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
+        Ok(Self { system, qemu, folder, _turn: turn })
+    }
+
+    /// Boots it, has the job done and returns the folder with what it left.
+    pub(crate) fn run(&self, job: &Job<'_>) -> PathBuf {
+        let console = self.folder.join("console.log");
+        let mut started = self.start(job, Console::File(console.clone()));
+        let ended = started.process.wait(job.deadline, None);
+        assert!(ended.is_ok(), "{ended:?}; {}; {}", started.process.last_words(), tail(&console));
+        let out = self.folder.join("out");
+        let output = BufReader::new(File::open(&started.output).unwrap());
+        let unpacked = tar::Archive::new(output).unpack(&out);
+        assert!(unpacked.is_ok(), "{unpacked:?}; the end of {}: {}", console.display(), tail(&console));
+        out
+    }
+
+    fn start(&self, job: &Job<'_>, console: Console) -> Started {
+        let work = tempfile::tempdir_in(&self.folder).unwrap();
+        let (input, output) = (work.path().join("in.tar"), work.path().join("out.tar"));
+        write_input(job, &input);
+        File::create(&output).unwrap().set_len(OUT_BYTES).unwrap();
+        let launch = Launch {
+            program: self.qemu.path.clone(),
+            arguments: arguments(&self.plan(work.path(), &input, &output, console)),
+            run_id: "test-debian-machine".into(),
+            cgroup_procs: Vec::new(),
+        };
+        Started { process: QemuProcess::spawn(&launch).unwrap(), output, _work: work }
+    }
+
+    /// The board that the measured guests have too, larger, with a root disk of its own to write on.
+    fn plan(&self, work: &Path, input: &Path, output: &Path, console: Console) -> QemuPlan {
+        let kernel = &self.system.kernel;
+        let initrd = work.join("initramfs");
+        let agent = isocost::agent::bytes();
+        let initramfs = guest::initramfs(kernel, suite::Machine::Q35, agent, Vec::new()).unwrap();
+        std::fs::write(&initrd, initramfs).unwrap();
+        let root = disk::overlay_qcow2(&self.system.disk, work).unwrap();
+        let disk =
+            |path: &Path, format, read_only| Disk { path: path.into(), format, direct: false, read_only };
+        let mut words = guest::boot_line(suite::Machine::Q35, tsc::host_tsc_khz()).unwrap();
+        words.extend(BOOT_WORDS.map(String::from));
+        QemuPlan {
+            board: Board {
+                machine: suite::Machine::Q35,
+                options: guest::parts(suite::Machine::Q35).unwrap().machine_options,
+                accelerator: Accelerator::Tcg,
+                cpus: 2,
+                memory_bytes: 4 << 30,
+            },
+            kernel: kernel.bzimage.clone().unwrap(),
+            initrd: Some(initrd),
+            append: words.join(" "),
+            disks: vec![
+                disk(&root, DiskFormat::Qcow2, false),
+                disk(input, DiskFormat::Raw, true),
+                disk(output, DiskFormat::Raw, false),
+            ],
+            channels: Channels { console: Some(console), ..Channels::default() },
+        }
+    }
+}
+
+fn recipe(suite: &str) -> Recipe {
+    let file = |path: &str, text: &str, mode| ExtraFile { path: path.into(), bytes: text.into(), mode };
+    Recipe {
+        suite: suite.into(),
+        mirror: None,
+        packages: PACKAGES.map(String::from).to_vec(),
+        files: vec![
+            file("/etc/hostname", "machine\n", 0o644),
+            file("/etc/modules-load.d/kvm.conf", "kvm_amd\n", 0o644),
+            file("/etc/systemd/system/serial-getty@ttyS0.service.d/root.conf", ROOT_ON_CONSOLE, 0o644),
+            file("/usr/local/lib/job", include_str!("machine/job.sh"), 0o755),
+            file("/etc/systemd/system/job.service", include_str!("machine/job.service"), 0o644),
+        ],
+        commands: vec![
+            format!("useradd --create-home --groups docker,kvm {USER}"),
+            "systemctl enable job.service".into(),
+            KERNEL_OFFERED.into(),
+        ],
+        disk_bytes: 6 << 30,
+    }
+}
+
+fn write_input(job: &Job<'_>, path: &Path) {
+    let mut builder = tar::Builder::new(BufWriter::new(File::create(path).unwrap()));
+    for (from, name) in job.files {
+        builder.append_path_with_name(from, name).unwrap();
+    }
+    let mut header = tar::Header::new_gnu();
+    header.set_size(job.script.len() as u64);
+    header.set_mode(0o644);
+    builder.append_data(&mut header, "run", job.script.as_bytes()).unwrap();
+    let mut file = builder.into_inner().unwrap();
+    file.flush().unwrap();
+    // A disk has whole sectors; tar ends at two empty ones.
+    let length = file.get_ref().metadata().unwrap().len();
+    file.get_ref().set_len(length.next_multiple_of(4096) + 4096).unwrap();
+}
+
+fn tail(path: &Path) -> String {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(3000)..]).into_owned();
+    text.chars().filter(|c| !c.is_control() || *c == '\n').collect()
+}
