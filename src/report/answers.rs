@@ -103,7 +103,7 @@ fn work(view: &View<'_>, family: Family) -> Answer {
     } else {
         let said = parts.iter().map(|(who, takes)| format!("{takes} in {}", who.replacen("A ", "a ", 1)));
         let said: Vec<String> = said.enumerate().map(|(i, part)| shorter(i, &part, "takes ")).collect();
-        format!("Beside native, the same {what} {}.", listed(&said))
+        format!("Against native, the same {what} {}.", listed(&said))
     };
     let figures = view.others().filter_map(|one| slowest(view, one, family)).collect();
     Answer { question, sentence, figures }

@@ -102,8 +102,11 @@ fn fixed(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return "–".to_owned();
     }
-    // A billion: beyond it digits say nothing to a reader.
-    if value.abs() >= 1e9 { format!("{value:.2e}") } else { format!("{value:.decimals$}") }
+    // Beyond a billion and below a ten-thousandth digits say nothing to a reader.
+    if value.abs() >= 1e9 || (value != 0.0 && value.abs() < 1e-4) {
+        return format!("{value:.2e}");
+    }
+    format!("{value:.decimals$}")
 }
 
 /// Digits after the point for that many significant ones.
@@ -143,6 +146,7 @@ mod tests {
             (3.0, "1", "3.00"),
             (1e300, "ms", "1.67e295 min"),
             (7.0, "what", "7.00 what"),
+            (2e-9, "1", "2.00e-9"),
         ];
         for (number, unit, expected) in cases {
             assert_eq!(value(number, unit), expected, "{number} {unit}");

@@ -217,7 +217,8 @@ fn rows(pairs: &[Pair<'_>]) -> Vec<SameRow> {
 
 fn answer(pair: &Pair<'_>, point: &audit::Point) -> SameAnswer {
     let (control, own) = pair.answers(point);
-    let value = if own == control { String::new() } else { shown(own.as_ref()) };
+    let alike = own == control || point.standing == Standing::Same;
+    let value = if alike { String::new() } else { shown(own.as_ref()) };
     let is = match point.standing {
         Standing::Same => "same",
         Standing::Differs { .. } => "differs",

@@ -109,6 +109,8 @@ struct Line {
     median: String,
     ratio: String,
     verdict: &'static str,
+    /// In how many blocks.
+    agreeing: String,
     notes: Vec<String>,
 }
 
@@ -171,6 +173,7 @@ fn line(view: &View<'_>, row: &Row) -> Line {
         median: row.median.map_or("–".to_owned(), |median| quantity::estimate(&median, &row.unit)),
         ratio,
         verdict: verdict(row),
+        agreeing: agreeing(row),
         notes: row.notes.iter().map(|note| clean(note).into_owned()).chain(outliers).collect(),
     }
 }
@@ -186,6 +189,16 @@ fn verdict(row: &Row) -> &'static str {
         return "no difference shown";
     };
     if more == bigger_is_better(&row.metric) { "better" } else { "worse" }
+}
+
+/// `in 5 of 6 blocks`: those in which the value is on the ratio's side; a tie is half a block.
+fn agreeing(row: &Row) -> String {
+    let (Ratio::Stated { estimate, pairs }, Some(effect)) = (&row.ratio, &row.effect) else {
+        return String::new();
+    };
+    let share = if estimate.value >= 1.0 { effect.above } else { 1.0 - effect.above };
+    let side = if estimate.value >= 1.0 { "above" } else { "below" };
+    format!("{side} in {} of {}", share * f64::from(*pairs), quantity::counted(u64::from(*pairs), "block"))
 }
 
 /// Failures of one environment that have one name.

@@ -162,8 +162,9 @@ fn nice(step: f64) -> f64 {
 /// `0.5`, `2`, `1500`: no digits that are not needed.
 fn round_number(value: f64) -> String {
     let text = quantity::number(value, 3);
-    if text.contains('.') && !text.contains('e') {
-        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    let (digits, power) = text.find('e').map_or((text.as_str(), ""), |at| text.split_at(at));
+    if digits.contains('.') {
+        return format!("{}{power}", digits.trim_end_matches('0').trim_end_matches('.'));
     }
     text
 }
@@ -188,6 +189,8 @@ mod tests {
         assert_eq!(labels(&axis.ticks("bytes")), ["4 MiB", "16 MiB", "64 MiB", "256 MiB"]);
         let axis = Axis::log([0.98, 8.2].into_iter(), (0.0, 100.0));
         assert_eq!(labels(&axis.ratio_ticks()), ["1×", "2×", "5×"]);
+        let axis = Axis::log([1e-10, 1e12].into_iter(), (0.0, 100.0));
+        assert_eq!(labels(&axis.ratio_ticks())[..2], ["1e-9×", "1e-6×"]);
         let axis = Axis::between(-12.0, 30.0, (0.0, 100.0));
         assert_eq!(labels(&axis.percent_ticks()), ["−10 %", "0 %", "+10 %", "+20 %", "+30 %"]);
     }

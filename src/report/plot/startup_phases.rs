@@ -25,6 +25,18 @@ impl Bar {
     fn length(&self) -> f64 {
         self.parts.iter().map(|(_, part)| part.value).sum()
     }
+
+    /// The furthest that the bar or one of its intervals reaches.
+    fn furthest(&self) -> f64 {
+        let high = |one: &Estimate| one.interval.map_or(one.value, |interval| interval.high);
+        let mut begun = 0.0;
+        let mut furthest = self.whole.as_ref().map_or(0.0, high);
+        for (_, part) in &self.parts {
+            furthest = furthest.max(begun + high(part)).max(begun + part.value);
+            begun += part.value;
+        }
+        furthest
+    }
 }
 
 pub(super) fn make(view: &View<'_>) -> Made {
@@ -88,11 +100,7 @@ fn absolute(scene: &mut Scene, bars: &[Bar], left: f64) {
     let said = |bar: &Bar| bar.whole.map_or(String::new(), |whole| quantity::estimate(&whole, "ms"));
     let widest = bars.iter().map(|bar| text::width(&said(bar), PLAIN.size, false)).fold(0.0, f64::max);
     let right = (WIDTH - MARGIN - widest - 14.0).max(left + 200.0);
-    let ends = bars.iter().flat_map(|bar| {
-        let whole = bar.whole.map(|whole| whole.interval.map_or(whole.value, |i| i.high));
-        whole.into_iter().chain([bar.length()])
-    });
-    let axis = Axis::from_zero(ends, (left, right));
+    let axis = Axis::from_zero(bars.iter().map(Bar::furthest), (left, right));
     let top = scene.height;
     let bottom = top + ROW * bars.len() as f64;
     frame::grid(scene, &axis, &axis.ticks("ms"), (top, bottom));
@@ -104,8 +112,7 @@ fn absolute(scene: &mut Scene, bars: &[Bar], left: f64) {
             let (low, high) = whole.interval.map_or((whole.value, whole.value), |i| (i.low, i.high));
             whole_mark(scene, (axis.at(whole.value), y + HALF_BAR + 8.0), (axis.at(low), axis.at(high)));
         }
-        let end = axis.at(bar.length()).max(bar.whole.map_or(0.0, |whole| axis.at(whole.value)));
-        scene.text((end + 10.0, y), Anchor::Start, PLAIN, said(bar));
+        scene.text((axis.at(bar.furthest()) + 10.0, y), Anchor::Start, PLAIN, said(bar));
     }
     scene.height = bottom + 22.0;
     frame::axis_title(scene, (left, right), scene.height + 8.0, "time since the instance was asked for");

@@ -13,7 +13,7 @@ pub(super) const FAMILY: &str =
     "Noto Sans, Open Sans, Segoe UI, Helvetica Neue, Arial, Liberation Sans, sans-serif";
 
 /// Layout takes every text to be this much wider: fonts that stand in for ours are.
-const SLACK: f64 = 1.05;
+const SLACK: f64 = 1.1;
 
 /// plotters measures a font as high as its size, from its highest to its deepest point; that is 1.362 em of Noto Sans.
 const EM: f64 = 1.362;
