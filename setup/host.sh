@@ -200,6 +200,10 @@ main() {
     [ "$(uname -s)/$(uname -m)" = Linux/x86_64 ] || fail "Isocost runs on Linux on x86_64, not on $(uname -s) on $(uname -m)"
     check_rust
     packages=$(missing_packages 1)
+    # Another distribution of Debian's family: the guest's kernel is Debian's, and apt checks its signature.
+    if has apt-get && [ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
+        packages="$packages debian-archive-keyring"
+    fi
     if [ -n "$packages" ]; then
         if has apt-get; then
             case $packages in *docker.io*)

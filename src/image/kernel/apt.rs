@@ -1,10 +1,13 @@
 //! Asks apt for Debian's cloud kernel. apt checks the signatures; none of ours is needed.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::super::error::ImageError;
 use super::super::program::Program;
+
+mod archive;
+
+pub(super) use archive::Archive;
 
 /// The package that always depends on the newest cloud kernel.
 const META: &str = "linux-image-cloud-amd64";
@@ -12,7 +15,7 @@ const META: &str = "linux-image-cloud-amd64";
 const APT_CACHE: Program = Program {
     name: "apt-cache",
     package: "apt",
-    next: "refresh apt's lists with `sudo apt-get update`; where the distribution has no such package (Ubuntu), take `--kernel host` or `--kernel PATH`",
+    next: "refresh apt's lists with `sudo apt-get update`; where the distribution has no such package (Ubuntu), `sudo apt-get install debian-archive-keyring` lets isocost fetch Debian's, or take `--kernel host` or `--kernel PATH`",
 };
 const APT_GET: Program = Program {
     name: "apt-get",
@@ -35,21 +38,23 @@ impl Offer {
 }
 
 /// The kernel apt would install now.
-pub(super) fn candidate() -> Result<Offer, ImageError> {
-    let shown = APT_CACHE.run(&show_arguments(), Path::new("/"), &[])?;
-    parse_dependency(&shown)
-        .ok_or_else(|| ImageError::NotOffered { wanted: META.into(), offered: offered().unwrap_or_default() })
+pub(super) fn candidate(archive: &Archive) -> Result<Offer, ImageError> {
+    let shown = APT_CACHE.run(&archive.with(&SHOW), Path::new("/"), &[])?;
+    parse_dependency(&shown).ok_or_else(|| ImageError::NotOffered {
+        wanted: META.into(),
+        offered: offered(archive).unwrap_or_default(),
+    })
 }
 
 /// The kernel with this package version or release.
-pub(super) fn pinned(pin: &str) -> Result<Offer, ImageError> {
-    let offers = all()?;
+pub(super) fn pinned(archive: &Archive, pin: &str) -> Result<Offer, ImageError> {
+    let offers = all(archive)?;
     let found = offers.iter().find(|offer| offer.version == pin || offer.release() == pin);
     found.cloned().ok_or_else(|| ImageError::NotOffered { wanted: pin.to_owned(), offered: names(&offers) })
 }
 
-fn offered() -> Result<Vec<String>, ImageError> {
-    Ok(names(&all()?))
+fn offered(archive: &Archive) -> Result<Vec<String>, ImageError> {
+    Ok(names(&all(archive)?))
 }
 
 fn names(offers: &[Offer]) -> Vec<String> {
@@ -57,45 +62,38 @@ fn names(offers: &[Offer]) -> Vec<String> {
 }
 
 /// All cloud kernels apt has, newest first as apt sorts them.
-fn all() -> Result<Vec<Offer>, ImageError> {
-    let found = APT_CACHE.run(&search_arguments(), Path::new("/"), &[])?;
+fn all(archive: &Archive) -> Result<Vec<Offer>, ImageError> {
+    let found = APT_CACHE.run(&archive.with(&SEARCH), Path::new("/"), &[])?;
     let packages: Vec<&str> = found.lines().filter_map(|line| line.split_whitespace().next()).collect();
     if packages.is_empty() {
         return Ok(Vec::new());
     }
-    let table = APT_CACHE.run(&madison_arguments(&packages), Path::new("/"), &[])?;
+    let madison: Vec<&str> = ["madison"].into_iter().chain(packages).collect();
+    let table = APT_CACHE.run(&archive.with(&madison), Path::new("/"), &[])?;
     Ok(parse_madison(&table))
 }
 
 /// Downloads a package into `folder` and returns its path.
-pub(super) fn download(offer: &Offer, folder: &Path) -> Result<PathBuf, ImageError> {
-    APT_GET.run(&download_arguments(offer), folder, &[])?;
+pub(super) fn download(archive: &Archive, offer: &Offer, folder: &Path) -> Result<PathBuf, ImageError> {
+    let exact = exact(offer);
+    APT_GET.run(&archive.with(&["download", &exact]), folder, &[])?;
     let entries = std::fs::read_dir(folder).map_err(ImageError::io("read", folder))?;
     entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
         .find(|path| path.extension().is_some_and(|end| end == "deb"))
         .ok_or_else(|| ImageError::ProgramFailed {
-            command: format!("apt-get download {}={}", offer.package, offer.version),
+            command: format!("apt-get download {exact}"),
             said: "it left no .deb file".into(),
             next: APT_GET.next,
         })
 }
 
-fn show_arguments() -> Vec<OsString> {
-    ["show", "--no-all-versions", META].map(OsString::from).to_vec()
-}
+const SHOW: [&str; 3] = ["show", "--no-all-versions", META];
+const SEARCH: [&str; 3] = ["search", "--names-only", "^linux-image-[0-9].*-cloud-amd64$"];
 
-fn search_arguments() -> Vec<OsString> {
-    ["search", "--names-only", "^linux-image-[0-9].*-cloud-amd64$"].map(OsString::from).to_vec()
-}
-
-fn madison_arguments(packages: &[&str]) -> Vec<OsString> {
-    std::iter::once("madison").chain(packages.iter().copied()).map(OsString::from).collect()
-}
-
-fn download_arguments(offer: &Offer) -> Vec<OsString> {
-    vec!["download".into(), format!("{}={}", offer.package, offer.version).into()]
+fn exact(offer: &Offer) -> String {
+    format!("{}={}", offer.package, offer.version)
 }
 
 /// The kernel in `Depends: linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2)`.
@@ -161,8 +159,8 @@ mod tests {
 
     #[test]
     fn a_download_asks_for_the_exact_version() {
-        let arguments = download_arguments(&offer("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2"));
-        assert_eq!(arguments, ["download", "linux-image-6.1.0-56-cloud-amd64=6.1.192-2"]);
+        let exact = exact(&offer("linux-image-6.1.0-56-cloud-amd64", "6.1.192-2"));
+        assert_eq!(exact, "linux-image-6.1.0-56-cloud-amd64=6.1.192-2");
     }
 
     #[test]

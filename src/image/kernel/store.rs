@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::cache::LockedFolder;
 use super::super::error::ImageError;
 use super::super::vmlinux::{Extracted, extract, has_pvh};
-use super::apt::{self, Offer};
+use super::apt::{self, Archive, Offer};
 use super::{Available, Kernel, deb, sha256_hex};
 
 /// The layout of the cache; another layout gets another folder.
@@ -32,15 +32,16 @@ struct Record {
 /// The kernel apt offers, or the one that is pinned: from the cache, or fetched into it.
 pub(super) fn debian(pin: Option<&str>, cache: &Path) -> Result<Kernel, ImageError> {
     let store = LockedFolder::of(cache, LAYOUT)?;
+    let archive = Archive::choose(cache);
     if let Some(record) = pin.and_then(|pin| kept_pin(store.path(), pin)) {
         let offer = Offer { package: record.package, version: record.version };
-        return kept_or_fetched(&store, &offer);
+        return kept_or_fetched(&store, &archive, &offer);
     }
-    let asked = match pin {
-        Some(pin) => apt::pinned(pin),
-        None => apt::candidate(),
-    };
-    match asked.and_then(|offer| kept_or_fetched(&store, &offer)) {
+    let asked = archive.refresh().and_then(|()| match pin {
+        Some(pin) => apt::pinned(&archive, pin),
+        None => apt::candidate(&archive),
+    });
+    match asked.and_then(|offer| kept_or_fetched(&store, &archive, &offer)) {
         Err(error) if pin.is_none() => newest_kept(store.path(), error),
         other => other,
     }
@@ -48,8 +49,12 @@ pub(super) fn debian(pin: Option<&str>, cache: &Path) -> Result<Kernel, ImageErr
 
 /// What [`debian`] would find without a pin. The cache is only looked at.
 pub(super) fn available(cache: &Path) -> Result<Available, ImageError> {
-    let root = cache.join(LAYOUT);
-    match apt::candidate() {
+    let (root, archive) = (cache.join(LAYOUT), Archive::choose(cache));
+    if !archive.has_lists() {
+        let label = "debian's newest, from its own archive".to_owned();
+        return Ok(Available { label, kept: false, warning: None });
+    }
+    match apt::candidate(&archive) {
         Ok(offer) => Ok(Available {
             label: label(&offer.package, &offer.version),
             kept: folder_of(&root, &offer).is_dir(),
@@ -77,10 +82,10 @@ fn folder_of(root: &Path, offer: &Offer) -> PathBuf {
     root.join(format!("{}_{}", offer.package, offer.version.replace(':', "%3a")))
 }
 
-fn kept_or_fetched(store: &LockedFolder, offer: &Offer) -> Result<Kernel, ImageError> {
+fn kept_or_fetched(store: &LockedFolder, archive: &Archive, offer: &Offer) -> Result<Kernel, ImageError> {
     let folder = folder_of(store.path(), offer);
     if !folder.exists() {
-        return fetch(store, offer).map(|record| kernel(&folder, &record, Vec::new()));
+        return fetch(store, archive, offer).map(|record| kernel(&folder, &record, Vec::new()));
     }
     let why = match verified(&folder) {
         Ok(record) => return Ok(kernel(&folder, &record, Vec::new())),
@@ -89,7 +94,7 @@ fn kept_or_fetched(store: &LockedFolder, offer: &Offer) -> Result<Kernel, ImageE
     std::fs::remove_dir_all(&folder).map_err(ImageError::io("remove", &folder))?;
     let warning =
         format!("the kept copy of kernel {} was damaged ({why}) and was fetched again", offer.version);
-    fetch(store, offer).map(|record| kernel(&folder, &record, vec![warning]))
+    fetch(store, archive, offer).map(|record| kernel(&folder, &record, vec![warning]))
 }
 
 /// apt could not say or fetch: the newest kernel that is kept, with a warning; without one, the error.
@@ -164,9 +169,9 @@ fn kernel(folder: &Path, record: &Record, mut warnings: Vec<String>) -> Kernel {
 }
 
 /// Downloads and unpacks beside the cache's folders, then renames: a folder is complete or not there.
-fn fetch(store: &LockedFolder, offer: &Offer) -> Result<Record, ImageError> {
+fn fetch(store: &LockedFolder, archive: &Archive, offer: &Offer) -> Result<Record, ImageError> {
     let work = store.making()?;
-    let package = apt::download(offer, work.path())?;
+    let package = apt::download(archive, offer, work.path())?;
     let tree = work.path().join("tree");
     let record = unpacked(&package, &tree, offer)?;
     let text = serde_json::to_vec_pretty(&record).map_err(|e| ImageError::malformed(RECORD, e))?;
