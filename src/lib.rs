@@ -11,6 +11,7 @@ pub mod cli;
 pub mod environment;
 pub mod image;
 pub mod measure;
+pub mod noise;
 pub mod plan;
 pub mod report;
 pub mod run;

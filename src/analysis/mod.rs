@@ -11,6 +11,7 @@ pub(crate) mod example;
 mod group;
 mod latency;
 pub mod matters;
+pub mod noise;
 mod pair;
 mod row;
 mod settings;

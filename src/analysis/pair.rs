@@ -15,7 +15,7 @@ pub(super) struct Pair {
 
 impl Pair {
     /// ln value − ln control.
-    fn log_ratio(&self) -> f64 {
+    pub(super) fn log_ratio(&self) -> f64 {
         self.value.ln() - self.control.ln()
     }
 }

@@ -72,8 +72,11 @@ pub(super) struct DoctorArguments {
     #[arg(long)]
     pub(super) race: bool,
     /// Print commands that make this host quieter, and those that put it back; run none of them
-    #[arg(long, conflicts_with = "race")]
+    #[arg(long, conflicts_with_all = ["race", "noise"])]
     pub(super) tune: bool,
+    /// Measure this host's own noise, and say how small a change it can show [default: 2min]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, value_parser = budget, conflicts_with = "race")]
+    pub(super) noise: Option<Option<Duration>>,
 }
 
 #[derive(Debug, Args)]

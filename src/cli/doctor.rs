@@ -8,7 +8,7 @@ use super::args::DoctorArguments;
 use super::console::Console;
 use super::exit::Exit;
 use super::refusal::Refusal;
-use super::words;
+use super::{noise, words};
 use crate::environment::agent::StopSignal;
 use crate::environment::check::{self, Area, Finding, State};
 use crate::environment::qemu::{QemuEnvironment, race};
@@ -52,6 +52,9 @@ struct EnvironmentLine<'a> {
 pub(super) fn doctor(arguments: &DoctorArguments, console: Console, cache: &Path) -> Result<Exit, Refusal> {
     if arguments.tune {
         return tune(console, cache);
+    }
+    if let Some(duration) = arguments.noise {
+        return noise::noise(duration, console, cache);
     }
     let suite = suite::load(SUITE)?;
     let race = if arguments.race { Some(race_now(&suite, console, cache)?) } else { None };

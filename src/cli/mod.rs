@@ -15,7 +15,9 @@ mod clean;
 mod console;
 mod doctor;
 mod execution;
+
 mod list;
+mod noise;
 mod place;
 mod plan_text;
 mod progress;

@@ -4,6 +4,7 @@
 //! closed form or an exact distribution is computed by it; only what has neither is resampled.
 
 pub mod bootstrap;
+pub mod detectable;
 pub mod median;
 pub mod modes;
 pub mod normal;
