@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use isocost::environment::{Accelerator, Kind};
 use isocost::measure::journal::{self, Run};
 use isocost::measure::record::{Ending, EnvironmentRecord};
+use isocost::measure::sample::{FailureName, Outcome, Sample};
 
 #[path = "support/machine.rs"]
 mod machine;
@@ -76,7 +77,7 @@ fn visit(suite: &str) {
     visit.nothing_is_left();
     for who in ["root", "user"] {
         let run = visit.run(who);
-        it_is_whole(&run);
+        it_is_whole(&run, who == "root");
         virtual_machines_had_kvm(&run);
         memory_is_of_cgroup_v2(&run);
         the_agent_is_the_same_everywhere(&run);
@@ -105,7 +106,9 @@ impl Visit {
         let steps = ["root", "user"].iter().flat_map(|who| steps.map(|step| format!("{who}-{step}")));
         for step in steps.chain(["update".into(), "left-before".into()]) {
             let (said, wrong) = (self.text(&format!("{step}.stdout")), self.text(&format!("{step}.stderr")));
-            assert_eq!(self.text(&format!("{step}.status")), "0\n", "{step}:\n{said}\n{wrong}");
+            // The memory of a container's processes, which are root's, is a failed sample for anybody else.
+            let expected = if step == "user-run" { "4\n" } else { "0\n" };
+            assert_eq!(self.text(&format!("{step}.status")), expected, "{step}:\n{said}\n{wrong}");
         }
     }
 
@@ -120,19 +123,30 @@ impl Visit {
     }
 }
 
-fn it_is_whole(run: &Run) {
+fn it_is_whole(run: &Run, by_root: bool) {
     assert!(run.complete && !run.dropped_tail);
     assert_eq!(run.record.ending, Ending::Complete);
-    let failed: Vec<_> = run.samples.iter().filter(|sample| sample.value().is_none()).collect();
+    let failed: Vec<_> =
+        run.samples.iter().filter(|one| one.value().is_none() && !closed(one, by_root)).collect();
     assert!(failed.is_empty(), "{} of {} samples failed: {failed:#?}", failed.len(), run.samples.len());
     for (environment, metric) in
         ["native", "docker", "qemu"].iter().flat_map(|id| METRICS.map(|metric| (id, metric)))
     {
+        if !by_root && *environment == "docker" && metric == "memory.total.idle" {
+            continue;
+        }
         let taken = run.samples.iter().filter(|s| s.environment == **environment && s.metric == metric);
         let blocks: BTreeSet<u32> =
             taken.filter(|sample| !sample.warm_up).map(|sample| sample.block).collect();
         assert_eq!(blocks.len(), BLOCKS as usize, "{environment} has {metric} in the blocks {blocks:?}");
     }
+}
+
+/// The kernel lets nobody but root read how processes of root use their memory; their control group it does.
+fn closed(sample: &Sample, by_root: bool) -> bool {
+    let unreadable =
+        matches!(&sample.outcome, Outcome::Failed(failure) if failure.name == FailureName::Unreadable);
+    !by_root && unreadable && sample.environment == "docker" && sample.metric.starts_with("memory.")
 }
 
 /// One of each family: start, memory, CPU, disk.

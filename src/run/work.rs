@@ -9,6 +9,7 @@ use super::log::Piece;
 use crate::environment::agent::Worked;
 use crate::environment::{Accounts, Instance, Limits};
 use crate::measure::accounting::{self, Figure, process};
+use crate::measure::clock::Instant;
 use crate::measure::counters::device::Device;
 use crate::measure::counters::{Counts, vouch};
 use crate::measure::metric::prefix;
@@ -49,14 +50,18 @@ pub(super) fn metrics(workload: Workload) -> Vec<String> {
 
 /// Readings of the host around a piece of work.
 struct Readings {
+    /// From when to when they were taken: on a busy host that is not an instant.
+    taken: (Instant, Instant),
     cpu: Result<Figure, Failure>,
     disk: Option<Result<Counts, String>>,
 }
 
 impl Readings {
     fn take(accounts: &Accounts, device: Option<&Result<Device, String>>) -> Self {
+        let began = Instant::now();
         let disk = device.map(|device| device.as_ref().map_err(Clone::clone).and_then(Device::counts));
-        Self { cpu: accounting::cpu_ns(accounts), disk }
+        let cpu = accounting::cpu_ns(accounts);
+        Self { taken: (began, Instant::now()), cpu, disk }
     }
 }
 
@@ -131,7 +136,7 @@ fn host_cpu(done: &Done) -> Result<f64, Failure> {
         name: FailureName::Impossible,
         detail: format!("CPU time went from {before} ns back to {after} ns"),
     })?;
-    let elapsed = done.worked.answered.since(done.worked.sent);
+    let elapsed = done.after.taken.1.since(done.before.taken.0);
     sense::cpu(Duration::from_nanos(used), host::online_cpus(), elapsed, process::tick() * 2)?;
     Ok(used as f64)
 }

@@ -25,7 +25,8 @@ const ALL: [Workload; 12] = [
 
 fn readings(cpu: u64, bytes_written: u64, flushes: u64) -> Readings {
     let counts = Counts { bytes_written, writes: 0, flushes: Some(flushes), volatile_cache: true };
-    Readings { cpu: Ok(Figure { value: cpu, source: String::new() }), disk: Some(Ok(counts)) }
+    let cpu = Ok(Figure { value: cpu, source: String::new() });
+    Readings { taken: (Instant(0), Instant(500_200_000)), cpu, disk: Some(Ok(counts)) }
 }
 
 fn synced() -> Done {

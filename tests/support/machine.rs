@@ -84,7 +84,7 @@ pub(crate) struct Machine {
     qemu: Binary,
     /// Console and outcome of its last job stay here, to be looked at.
     pub(crate) folder: PathBuf,
-    /// One at a time: two emulated machines on two CPUs would be too late for their deadlines.
+    /// One of a release at a time. Two releases side by side take little longer than one: each has one busy CPU mostly.
     _turn: File,
 }
 
@@ -105,7 +105,7 @@ impl Machine {
         let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let cache = scratch.join("cache");
         std::fs::create_dir_all(&cache).map_err(|e| e.to_string())?;
-        let turn = File::create(cache.join("machine.lock")).map_err(|e| e.to_string())?;
+        let turn = File::create(cache.join(format!("machine-{suite}.lock"))).map_err(|e| e.to_string())?;
         rustix::fs::flock(&turn, rustix::fs::FlockOperation::LockExclusive).map_err(|e| e.to_string())?;
         let qemu = version::find().map_err(|e| e.to_string())?;
         let system = debian::system(&recipe(suite), &cache, MAX_AGE).map_err(|e| e.to_string())?;
