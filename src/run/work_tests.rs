@@ -115,6 +115,12 @@ fn cpu_time_that_cannot_be_fails_alone() {
 }
 
 #[test]
+fn no_cpu_time_at_all_is_a_source_too_coarse_and_not_nought() {
+    let done = Done { before: readings(2_001_000, 0, 0), ..synced() };
+    assert_eq!(figures(&done)[1].1, Err(FailureName::Unreadable));
+}
+
+#[test]
 fn threads_come_from_the_limit() {
     let limits = Limits { cpus: 3, memory_bytes: 1 };
     let spec = |run| WorkloadSpec {

@@ -110,13 +110,22 @@ impl Task {
         let at = Instant::now();
         started.map_err(|error| ("start the container", error))?;
         self.say(Step::Started { at });
-        let mut wait = self.docker.wait_container(&id, None::<WaitContainerOptions>);
-        match wait.next().await {
-            Some(Ok(ended)) => Ok(ended.status_code),
-            // bollard's word for a status that is not zero.
-            Some(Err(ApiError::DockerContainerWaitError { code, .. })) => Ok(code),
-            Some(Err(error)) => Err(("wait for the container", error)),
-            None => Err(("wait for the container", ApiError::RequestTimeoutError)),
+        self.end_of(&id).await.map_err(|error| ("wait for the container", error))
+    }
+
+    /// The status it ends with.
+    async fn end_of(&self, id: &str) -> Result<i64, ApiError> {
+        loop {
+            let mut wait = self.docker.wait_container(id, None::<WaitContainerOptions>);
+            match wait.next().await {
+                Some(Ok(ended)) => return Ok(ended.status_code),
+                // bollard's word for a status that is not zero.
+                Some(Err(ApiError::DockerContainerWaitError { code, .. })) => return Ok(code),
+                // An engine that says nothing until the end, and a container that works for minutes: asked again.
+                Some(Err(ApiError::RequestTimeoutError)) => {}
+                Some(Err(error)) => return Err(error),
+                None => return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
+            }
         }
     }
 
