@@ -139,7 +139,8 @@ fn host_cpu(done: &Done) -> Result<f64, Failure> {
     if used == 0 {
         // Without a control group the kernel counts in ticks; nought of them is not no work.
         let source = done.after.cpu.clone()?.source;
-        let detail = format!("no CPU time was seen in {source}, which counts in steps of {:?}", process::tick());
+        let detail =
+            format!("no CPU time was seen in {source}, which counts in steps of {:?}", process::tick());
         return Err(Failure { name: FailureName::Unreadable, detail });
     }
     let elapsed = done.after.taken.1.since(done.before.taken.0);
