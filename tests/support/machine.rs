@@ -24,7 +24,7 @@ mod shell;
 
 /// What a user installs to run Isocost with KVM, and what a machine needs to boot that the least Debian lacks. Docker
 /// refuses to work where AppArmor is on and its parser is not there.
-const PACKAGES: [&str; 13] = [
+const PACKAGES: [&str; 14] = [
     "linux-image-cloud-amd64",
     "systemd-sysv",
     "dbus",
@@ -34,6 +34,7 @@ const PACKAGES: [&str; 13] = [
     "iproute2",
     "iptables",
     "ca-certificates",
+    "e2fsprogs",
     "apparmor",
     "docker.io",
     "qemu-system-x86",
