@@ -161,11 +161,27 @@ wait_for_engine() {
     return 1
 }
 
+# An engine that was killed leaves files that name its process, and the next one will not start where they seem to be true: the
+# number may be another process's by now, or that of one that has ended and was never waited for.
+forget_dead_engine() {
+    for file in /var/run/docker.pid /var/run/docker/containerd/containerd.pid; do
+        [ -f "$file" ] || continue
+        pid=$(as_root cat "$file")
+        state=$(sed -n 's/^State:[[:space:]]*\([A-Z]\).*/\1/p' "/proc/$pid/status" 2>/dev/null || true)
+        case $(cat "/proc/$pid/comm" 2>/dev/null || true) in
+            dockerd|containerd) [ "$state" = Z ] || continue;;
+        esac
+        say "removing $file: its process is not there any more"
+        as_root rm -f "$file"
+    done
+}
+
 start_engine() {
     case ${DOCKER_HOST:-} in ''|unix:///var/run/docker.sock|unix:///run/docker.sock) ;; *)
         say "DOCKER_HOST=$DOCKER_HOST: an engine of yours; none is started here"; return;; esac
     if engine_answers as_root; then return; fi
     log=/var/log/isocost-dockerd.log
+    forget_dead_engine
     if [ -d /run/systemd/system ]; then
         say "starting the Docker engine: systemctl start docker"
         as_root systemctl start docker || fail "it did not start; see: journalctl -u docker"
