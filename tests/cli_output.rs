@@ -78,6 +78,25 @@ fn json_lists() {
     assert_eq!(clean["runs"], serde_json::json!([]));
 }
 
+/// docs/cli.md has every key of the documents.
+#[test]
+fn json_keys_are_documented() {
+    let docs = include_str!("../docs/cli.md");
+    let has = |document: &serde_json::Value| {
+        for key in document.as_object().unwrap().keys() {
+            assert!(docs.contains(&format!("`{key}`")), "docs/cli.md lacks {key}");
+        }
+    };
+    let list = json(&["list", "--json"]);
+    has(&list);
+    for topic in ["suites", "environments", "workloads", "metrics"] {
+        has(&list[topic][0]);
+    }
+    has(&json(&["run", "--dry-run", "--json"]));
+    has(&json(&["clean", "--json"]));
+    has(&json(&["doctor", "--tune", "--json"]));
+}
+
 #[test]
 fn doctor_as_json_says_what_can_run() {
     let folder = tempfile::tempdir().unwrap();

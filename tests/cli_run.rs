@@ -92,6 +92,10 @@ fn quiet_prints_the_folder_and_json_one_document() {
     assert_eq!(document["ending"], "complete");
     assert!(document["measured"].as_u64().unwrap() > 10);
     assert!(document["summary"]["rows"].as_array().unwrap().len() > 5);
+    let docs = include_str!("../docs/cli.md");
+    for key in document.as_object().unwrap().keys().chain(document["summary"].as_object().unwrap().keys()) {
+        assert!(docs.contains(&format!("`{key}`")), "docs/cli.md lacks {key}");
+    }
     let page = document["files"].as_array().unwrap().last().unwrap().as_str().unwrap();
     assert!(place.path().join(page).exists());
 }

@@ -7,6 +7,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
 
 mod args;
 mod asked;
@@ -15,7 +16,6 @@ mod clean;
 mod console;
 mod doctor;
 mod execution;
-
 mod list;
 mod noise;
 mod place;
@@ -48,6 +48,7 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
+    log_to_stderr(arguments.global.quiet);
     match carry_out(&arguments) {
         Ok(exit) => exit.into(),
         Err(Refusal { exit, text }) => {
@@ -55,6 +56,17 @@ pub fn main() -> ExitCode {
             exit.into()
         }
     }
+}
+
+/// What the library remarks beside its results (`tracing`). `ISOCOST_LOG=debug` shows more, `ISOCOST_LOG=off` nothing.
+fn log_to_stderr(quiet: bool) {
+    let usual = if quiet { "error" } else { "warn" };
+    let asked = std::env::var("ISOCOST_LOG").ok().filter(|asked| !asked.is_empty());
+    let filter =
+        EnvFilter::try_new(asked.as_deref().unwrap_or(usual)).unwrap_or_else(|_| EnvFilter::new(usual));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where a program that uses the library has its own already, that one stays.
+    let _ = log.with_target(false).without_time().with_ansi(false).try_init();
 }
 
 fn carry_out(arguments: &Arguments) -> Result<Exit, Refusal> {

@@ -54,6 +54,8 @@ struct State {
     left: Option<(Duration, Instant)>,
     last_line: Option<Instant>,
     failed: BTreeMap<(String, FailureName), u64>,
+    /// Beside the bar now: what is the same is not drawn again.
+    drawn: (u64, String),
 }
 
 impl Progress {
@@ -89,8 +91,12 @@ impl Progress {
         match &self.sink {
             Sink::Quiet => {}
             Sink::Bar(bar) => {
-                bar.set_position(state.done);
-                bar.set_message(state.beside_the_bar(Instant::now()));
+                let now = (state.done, state.beside_the_bar(Instant::now()));
+                if now != state.drawn {
+                    bar.set_message(now.1.clone());
+                    bar.set_position(now.0);
+                    state.drawn = now;
+                }
             }
             Sink::Lines => {
                 if let Some(line) = state.line_now(Instant::now()) {
@@ -121,6 +127,7 @@ impl State {
                 Some(self.cell.clone())
             }
             Event::Prepared { environment, accelerator, .. } => {
+                self.cell.clear();
                 Some(format!("{environment} is ready{}", executed(accelerator)))
             }
             Event::BlockStarted { index, of, role } => {

@@ -64,6 +64,10 @@ fn more() -> Roff {
         &mut page,
         &[
             ("ISOCOST_CACHE", "the same as --cache"),
+            (
+                "ISOCOST_LOG",
+                "what else is said on standard error: off, error, warn (as without), info, debug",
+            ),
             ("DOCKER_HOST", "the address of the container engine; unix:///var/run/docker.sock without"),
             ("NO_COLOR", "set to anything: no colours"),
         ],
