@@ -5,10 +5,12 @@
 
 pub mod bootstrap;
 pub mod detectable;
+pub mod holm;
 pub mod median;
 pub mod modes;
 pub mod normal;
 pub mod order;
+pub mod rank_sum;
 pub mod robust;
 pub mod signed_rank;
 pub mod walsh;

@@ -35,6 +35,27 @@ pub fn quantile(sorted: &[f64], quantile: f64) -> Option<f64> {
     Some(low + (high - low) * (at - at.floor()))
 }
 
+/// The smallest number from `low` to `high` at which `holds`, which from there on does; in at most 64 steps.
+#[must_use]
+pub fn bisect(low: f64, high: f64, holds: impl Fn(f64) -> bool) -> f64 {
+    let (mut low, mut high) = (to_ordered(low), to_ordered(high));
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(from_ordered(middle)) { high = middle } else { low = middle + 1 }
+    }
+    from_ordered(low)
+}
+
+/// Numbers in the order of the values: the sign's bit flipped, and all bits of negative values.
+fn to_ordered(value: f64) -> u64 {
+    let bits = value.to_bits();
+    if bits >> 63 == 0 { bits | (1 << 63) } else { !bits }
+}
+
+fn from_ordered(number: u64) -> f64 {
+    f64::from_bits(if number >> 63 == 1 { number & !(1 << 63) } else { !number })
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -63,6 +84,12 @@ mod tests {
             let above = values.iter().filter(|&&value| value > median).count();
             prop_assert!(2 * below <= values.len() && 2 * above <= values.len());
             prop_assert!((quantile(&sorted(&values), 0.5).unwrap() - median).abs() <= 1e-6);
+        }
+
+        #[test]
+        fn the_order_of_numbers_is_the_order_of_values(a in any::<f64>(), b in any::<f64>()) {
+            prop_assert_eq!(from_ordered(to_ordered(a)).to_bits(), a.to_bits());
+            prop_assert_eq!(a.total_cmp(&b), to_ordered(a).cmp(&to_ordered(b)));
         }
     }
 }
