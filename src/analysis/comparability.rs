@@ -12,7 +12,8 @@ pub(super) fn of(record: &RunRecord, control: Option<&str>) -> Vec<Comparability
     ids.filter(|id| *id != control).map(|id| pair(record, control, id)).collect()
 }
 
-fn pair(record: &RunRecord, control: &str, id: &str) -> Comparability {
+/// May `id` be held against `control`?
+pub(super) fn pair(record: &RunRecord, control: &str, id: &str) -> Comparability {
     let differences = differences(record, control, id);
     let withheld = match &differences {
         Ok(all) => withheld(all, control, id),

@@ -28,6 +28,12 @@ pub fn smallest(metric: &Metric) -> Smallest {
     Smallest { relative, absolute }
 }
 
+/// Is it one of those that a reader looks at first, and that a run is measured until it knows?
+#[must_use]
+pub fn headline(metric: &str) -> bool {
+    matches!(metric, "startup.ready" | "memory.total.idle") || metric.ends_with(".rate")
+}
+
 impl Smallest {
     /// As a fraction of a base value: the absolute part counts where it is the larger.
     #[must_use]

@@ -4,7 +4,9 @@
 //! clock, no terminal; the same run and seed give the same summary everywhere.
 
 pub mod audit;
+pub mod calibrate;
 mod comparability;
+pub mod compare;
 mod effect;
 #[cfg(test)]
 pub(crate) mod example;
@@ -13,9 +15,12 @@ mod latency;
 pub mod matters;
 pub mod noise;
 mod pair;
+pub mod power;
 mod row;
+mod session;
 mod settings;
 pub mod statistics;
+pub mod stopping;
 mod summarise;
 pub mod summary;
 

@@ -4,12 +4,15 @@ use super::figure;
 use super::group::Series;
 use super::settings::Settings;
 use super::statistics::bootstrap::{Blocks, Resampling};
-use super::statistics::{median, modes, order, robust};
+use super::statistics::{median, modes, order, robust, serial};
 use super::summary::{Effect, Estimate, Interval, Outlier, OutlierClass, Ratio, Row};
 
 /// Iglewicz and Hoaglin's limit for a robust z, and twice it.
 const MILD: f64 = 3.5;
 const SEVERE: f64 = 7.0;
+
+/// As strict as for two modes, because it too is asked of every row.
+const DEPENDENT: f64 = 0.001;
 
 /// The row of a series; `stream` is its own among the random streams.
 pub(super) fn row(
@@ -92,5 +95,17 @@ fn notes(series: &Series<'_>, sorted: &[f64]) -> Vec<String> {
             figure(modes.high),
         ));
     }
+    if serial::p(&by_block(series)).is_some_and(|p| p < DEPENDENT) && !series.exact() {
+        notes.push(
+            "drift: values of neighbouring blocks are alike, so the interval of the median is too narrow for another run; \
+             ratios are taken inside blocks and are not touched by it"
+                .to_owned(),
+        );
+    }
     notes
+}
+
+/// One value a block, in the order they were taken.
+fn by_block(series: &Series<'_>) -> Vec<f64> {
+    series.blocks().iter().filter_map(|(_, values)| order::median_of(values)).collect()
 }

@@ -33,7 +33,7 @@ pub fn summarise(run: &Run, settings: &Settings) -> Summary {
 }
 
 /// The first native environment of the plan.
-fn control(record: &RunRecord) -> Option<&str> {
+pub(super) fn control(record: &RunRecord) -> Option<&str> {
     let environments = record.plan.suite.environments.iter();
     environments.into_iter().find(|one| kind_of(&one.kind) == Kind::Native).map(|one| one.id.as_str())
 }

@@ -12,5 +12,6 @@ pub mod normal;
 pub mod order;
 pub mod rank_sum;
 pub mod robust;
+pub mod serial;
 pub mod signed_rank;
 pub mod walsh;

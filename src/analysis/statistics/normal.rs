@@ -1,6 +1,6 @@
-//! Normal, t, beta and binomial distributions, by `statrs`.
+//! Normal, t, χ², beta and binomial distributions, by `statrs`.
 
-use statrs::distribution::{Beta, ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{Beta, ChiSquared, ContinuousCDF, Normal, StudentsT};
 use statrs::function::beta::beta_reg;
 
 /// Φ(z).
@@ -22,6 +22,24 @@ pub fn t_quantile(p: f64, freedom: f64) -> Option<f64> {
         return None;
     }
     StudentsT::new(0.0, 1.0, freedom).ok().map(|t| t.inverse_cdf(p))
+}
+
+/// P(T ≤ t) for Student's t with `freedom` degrees of freedom; 1 for less than one, so that nothing follows from it.
+#[must_use]
+pub fn t_cdf(t: f64, freedom: f64) -> f64 {
+    if freedom < 1.0 {
+        return 1.0;
+    }
+    StudentsT::new(0.0, 1.0, freedom).map_or(1.0, |distribution| distribution.cdf(t))
+}
+
+/// The p-quantile of χ² with `freedom` degrees of freedom; `None` for less than one.
+#[must_use]
+pub fn chi_squared_quantile(p: f64, freedom: f64) -> Option<f64> {
+    if freedom < 1.0 {
+        return None;
+    }
+    ChiSquared::new(freedom).ok().map(|distribution| distribution.inverse_cdf(p))
 }
 
 /// P(X ≤ k) for X binomial of `n` trials with probability `p`.
@@ -63,7 +81,9 @@ mod tests {
         near(cdf(-2.326_348), 0.01);
         near(t_quantile(0.975, 4.0).unwrap(), 2.776_445);
         near(t_quantile(0.99, 2.0).unwrap(), 6.964_557);
+        near(t_cdf(-6.964_557, 2.0), 0.01);
         assert_eq!(t_quantile(0.99, 0.0), None);
+        near(chi_squared_quantile(0.05, 10.0).unwrap(), 3.940_299);
         near(binomial_cdf(3, 10, 0.5), 0.171_875);
         near(binomial_cdf(0, 5, 0.2), 0.327_68);
         assert_eq!(binomial_cdf(5, 5, 0.2), 1.0);

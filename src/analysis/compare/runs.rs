@@ -1,0 +1,92 @@
+//! Runs against runs.
+
+use super::between::ENOUGH_SESSIONS;
+use super::change::{Basis, Change, Comparison, Design, Verdict};
+use super::error::Refusal;
+use super::fingerprint::{self, Mismatch};
+use super::options::Options;
+use super::sides::Sides;
+use super::{finding, judge};
+use crate::measure::journal::Run;
+
+/// Compares `new` with `base`. Each run is one session.
+///
+/// # Errors
+/// A side without runs; runs that may not be compared by their values where `across` is not set, or have no native control
+/// where it is; runs with nothing in common.
+pub fn runs(base: &[&Run], new: &[&Run], options: &Options) -> Result<Comparison, Refusal> {
+    let (Some(first), false) = (base.first(), new.is_empty()) else { return Err(Refusal::NoRuns) };
+    let mismatches = all_mismatches(first, base.iter().skip(1).chain(new));
+    let (forbidding, named): (Vec<_>, Vec<_>) = mismatches.into_iter().partition(|one| one.forbids);
+    if !forbidding.is_empty() && !options.across {
+        return Err(Refusal::Different(forbidding));
+    }
+    let sides = Sides::of(base, new, options)?;
+    let mut warnings = sides.accelerators();
+    let rows = sides.rows(options);
+    if rows.is_empty() {
+        return Err(Refusal::NothingInCommon);
+    }
+    warnings.extend(sides.lonely(&rows));
+    let rows = judge::all(rows, options);
+    let count = |runs: &[&Run]| u32::try_from(runs.len()).unwrap_or(u32::MAX);
+    Ok(Comparison {
+        basis: if options.across { Basis::RatiosToNative } else { Basis::Values },
+        design: Design::Sessions { base: count(base), new: count(new) },
+        advisory: advisory(base.len(), &forbidding),
+        alpha: options.alpha,
+        power: options.power,
+        family: judge::family(&rows),
+        findings: finding::of(&rows),
+        rows: hints(rows, &named),
+        differences: forbidding.into_iter().chain(named).collect(),
+        warnings,
+    })
+}
+
+/// What differs from the first run in any other, each once.
+fn all_mismatches<'a>(first: &Run, others: impl Iterator<Item = &'a &'a Run>) -> Vec<Mismatch> {
+    let mut all: Vec<Mismatch> = Vec::new();
+    for other in others {
+        for one in fingerprint::mismatches(&first.record, &other.record) {
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+    }
+    all
+}
+
+fn advisory(sessions: usize, forbidding: &[Mismatch]) -> Option<String> {
+    if !forbidding.is_empty() {
+        return Some(
+            "the runs are not of one host, kernel and suite: only their ratios to native are compared"
+                .to_owned(),
+        );
+    }
+    (sessions < ENOUGH_SESSIONS).then(|| {
+        format!(
+            "{sessions} {} of the base; how much sessions differ is known from {ENOUGH_SESSIONS} on, and assumed until then",
+            if sessions == 1 { "session" } else { "sessions" }
+        )
+    })
+}
+
+/// A shift of an environment of which nothing changed is the host's, or chance.
+fn hints(mut rows: Vec<Change>, named: &[Mismatch]) -> Vec<Change> {
+    for row in &mut rows {
+        if !matches!(row.verdict, Verdict::Better | Verdict::Worse) || row.exact {
+            continue;
+        }
+        let changed: Vec<&str> = named
+            .iter()
+            .filter(|one| one.environment.as_ref().is_none_or(|id| *id == row.environment))
+            .map(|one| one.what.as_str())
+            .collect();
+        row.notes.push(match &changed[..] {
+            [] => "nothing that is recorded of it changed: the host moved, not the program, or something nobody records".to_owned(),
+            some => format!("changed with it: {}", some.join(", ")),
+        });
+    }
+    rows
+}

@@ -1,0 +1,217 @@
+//! Two sides of sessions, aligned: for each environment, accelerator, workload and metric what each session holds of it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::between::{self, Logs};
+use super::change::Why;
+use super::error::Refusal;
+use super::judge::{Row, Weighed};
+use super::options::Options;
+use crate::analysis::session::of_block;
+use super::{control, exact};
+use crate::analysis::comparability;
+use crate::analysis::group::{Groups, Key, Series, group};
+use crate::analysis::pair;
+use crate::analysis::summarise::control;
+use crate::environment::Accelerator;
+use crate::measure::journal::Run;
+
+/// One run, sorted.
+struct Session<'a> {
+    run: &'a Run,
+    groups: Groups<'a>,
+}
+
+/// A series and the session it is of.
+#[derive(Clone, Copy)]
+struct Held<'s> {
+    session: &'s Session<'s>,
+    series: &'s Series<'s>,
+}
+
+type Index<'s> = HashMap<Key<'s>, Vec<Held<'s>>>;
+
+/// Both sides, sorted.
+pub(super) struct Sides<'a> {
+    base: Vec<Session<'a>>,
+    new: Vec<Session<'a>>,
+}
+
+impl<'a> Sides<'a> {
+    /// # Errors
+    /// A run without a control, where ratios to it are to be compared.
+    pub(super) fn of(base: &[&'a Run], new: &[&'a Run], options: &Options) -> Result<Self, Refusal> {
+        let sorted = |runs: &[&'a Run]| -> Vec<Session<'a>> {
+            runs.iter().map(|run| Session { run, groups: group(run) }).collect()
+        };
+        let sides = Self { base: sorted(base), new: sorted(new) };
+        let bare = sides.all().find(|one| options.across && control(&one.run.record).is_none());
+        match bare {
+            Some(one) => Err(Refusal::NoControl { run: one.run.record.run_id.clone() }),
+            None => Ok(sides),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Session<'a>> {
+        self.base.iter().chain(&self.new)
+    }
+
+    /// One for each key that a side has and the other was to have.
+    pub(super) fn rows(&self, options: &Options) -> Vec<Row<'_>> {
+        let (base, new) = (index(&self.base), index(&self.new));
+        let control = self.base.first().and_then(|one| control(&one.run.record));
+        let mut seen = HashSet::new();
+        let keys = self.all().flat_map(|one| &one.groups.series).filter(|series| seen.insert(series.key));
+        let mut rows = Vec::new();
+        for series in keys {
+            let key = series.key;
+            let of = |index: &Index<'_>, side: &[Session<'_>]| match index.get(&key) {
+                Some(held) => Some(held.clone()),
+                // What a side was not asked to measure is no failure of it.
+                None => side.iter().any(|one| planned(one.run, &key)).then(Vec::new),
+            };
+            let (Some(ours), Some(theirs)) = (of(&base, &self.base), of(&new, &self.new)) else { continue };
+            if options.across && control == Some(key.environment) {
+                continue;
+            }
+            let mut notes = Vec::new();
+            if !options.across && control != Some(key.environment) {
+                notes.extend(host_moved(&key, control, (&base, &new), options));
+            }
+            let weighed = weigh(&ours, &theirs, options);
+            let only = |held: Vec<Held<'_>>| held.into_iter().map(|one| one.series).collect();
+            let Series { kind, metric, .. } = *series;
+            rows.push(Row { key, kind, metric, base: only(ours), new: only(theirs), weighed, notes });
+        }
+        rows
+    }
+
+    /// An environment that ran under one accelerator here and under another there has no rows.
+    pub(super) fn accelerators(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        let all = || self.all().flat_map(|one| &one.run.record.environments);
+        for one in self.base.iter().flat_map(|one| &one.run.record.environments) {
+            let other = all().find(|other| other.id == one.id && other.accelerator != one.accelerator);
+            let Some(other) = other else { continue };
+            let text = format!(
+                "{} ran under {} in one run and under {} in another: the two are never compared",
+                one.id,
+                name(one.accelerator),
+                name(other.accelerator)
+            );
+            if !told.contains(&text) {
+                told.push(text);
+            }
+        }
+        told
+    }
+
+    /// Environments that have no row.
+    pub(super) fn lonely(&self, rows: &[Row<'_>]) -> Vec<String> {
+        let compared: HashSet<&str> = rows.iter().map(|row| row.key.environment).collect();
+        let mut told = Vec::new();
+        for (side, word) in [(&self.base, "base"), (&self.new, "new run")] {
+            let ids = side.iter().flat_map(|one| &one.run.record.plan.suite.environments).map(|one| &one.id);
+            for id in ids.filter(|id| !compared.contains(id.as_str())) {
+                let text = format!("{id} of the {word} was not compared");
+                if !told.contains(&text) {
+                    told.push(text);
+                }
+            }
+        }
+        told
+    }
+}
+
+fn name(accelerator: Accelerator) -> String {
+    format!("{accelerator:?}").to_lowercase()
+}
+
+fn index<'s>(sessions: &'s [Session<'s>]) -> Index<'s> {
+    let mut index: Index<'s> = HashMap::new();
+    for session in sessions {
+        for series in &session.groups.series {
+            index.entry(series.key).or_default().push(Held { session, series });
+        }
+    }
+    index
+}
+
+/// Was the run to measure it?
+fn planned(run: &Run, key: &Key<'_>) -> bool {
+    let suite = &run.record.plan.suite;
+    let spec = suite.environments.iter().find(|one| one.id == key.environment);
+    let own = spec.is_some_and(|spec| {
+        spec.workloads.as_ref().is_none_or(|own| own.iter().any(|id| id == key.workload))
+    });
+    let known = suite.workloads.iter().any(|one| one.id == key.workload);
+    let accelerator = run.record.environments.iter().find(|one| one.id == key.environment);
+    own && known && accelerator.is_some_and(|one| one.accelerator == key.accelerator)
+}
+
+fn weigh(base: &[Held<'_>], new: &[Held<'_>], options: &Options) -> Weighed {
+    let filled = |side: &[Held<'_>]| side.iter().any(|one| !one.series.taken.is_empty());
+    let Some(first) = base.first().filter(|_| filled(base)) else { return Weighed::Not(Why::NotInBase) };
+    if !filled(new) {
+        return Weighed::Not(Why::NotInNew);
+    }
+    if first.series.exact() && !options.across {
+        let series = |side: &[Held<'_>]| -> Vec<_> { side.iter().map(|one| one.series).collect() };
+        return exact::weigh(&series(base), &series(new));
+    }
+    let log = if options.across { log_ratios } else { log_values };
+    let logs = |side: &[Held<'_>]| side.iter().filter(|one| !one.series.taken.is_empty()).map(log).collect();
+    match (logs(base), logs(new)) {
+        (Ok(of_base), Ok(of_new)) => between::weigh(&of_base, &of_new, floor(first.series), options),
+        (Err(why), _) | (_, Err(why)) => Weighed::Not(why),
+    }
+}
+
+/// ln(value) for each block.
+fn log_values(held: &Held<'_>) -> Result<Vec<f64>, Why> {
+    let blocks = held.series.blocks().into_iter();
+    let values = blocks.filter_map(|(_, values)| of_block(&values));
+    values.map(|value| if value > 0.0 { Ok(value.ln()) } else { Err(Why::Zero) }).collect()
+}
+
+/// ln(value / control) for each block, where the session may state the ratio.
+fn log_ratios(held: &Held<'_>) -> Result<Vec<f64>, Why> {
+    let Held { session, series } = held;
+    let record = &session.run.record;
+    let control = control(record).ok_or(Why::Withheld)?;
+    if comparability::pair(record, control, series.key.environment).withheld.is_some() {
+        return Err(Why::Withheld);
+    }
+    let key = Key { environment: control, accelerator: Accelerator::None, ..series.key };
+    let Some(control) = session.groups.series.iter().find(|one| one.key == key) else {
+        return Ok(Vec::new());
+    };
+    let pairs = pair::pairs(series, control);
+    if pairs.iter().any(|pair| pair.value <= 0.0 || pair.control <= 0.0) {
+        return Err(Why::Zero);
+    }
+    Ok(pairs.iter().map(pair::Pair::log_ratio).collect())
+}
+
+/// The least that sessions can be known to differ by: standard deviation of rounding to the steps its source counts in.
+fn floor(series: &Series<'_>) -> f64 {
+    let values: Vec<f64> = series.taken.iter().map(|one| one.value).collect();
+    let median = of_block(&values).unwrap_or(0.0);
+    if median > 0.0 { series.resolution() / median / 12f64.sqrt() } else { 0.0 }
+}
+
+/// Did the native figure that shares the row's resource move?
+fn host_moved(
+    key: &Key<'_>,
+    control: Option<&str>,
+    (base, new): (&Index<'_>, &Index<'_>),
+    options: &Options,
+) -> Option<String> {
+    let (control, metric) = (control?, control::fitting(key.metric)?);
+    let fits = |other: &&Key<'_>| other.environment == control && other.metric == metric;
+    let found = base.keys().filter(fits).min_by_key(|other| other.workload)?;
+    let Weighed::Evidence(evidence) = weigh(base.get(found)?, new.get(found)?, options) else { return None };
+    let percent = evidence.shift.exp_m1() * 100.0;
+    let moved = evidence.p <= options.alpha;
+    moved.then(|| format!("native {metric} moved too, by {percent:+.1} %: the host is not what it was"))
+}

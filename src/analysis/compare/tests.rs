@@ -1,0 +1,321 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::analysis::example::{failed, run, sample};
+use crate::environment::Accelerator;
+use crate::measure::journal::Run;
+use crate::measure::sample::FailureName;
+
+const READY: &str = "startup.ready";
+
+/// Twelve blocks at `level`, with a wobble of a few per cent that depends on `seed` and has the same centre for all.
+fn session(level: f64, seed: u32) -> Run {
+    let mut run = run(12);
+    for block in 2..14 {
+        let wobble = 1.0 + f64::from((block * 5 + seed * 7) % 12) / 200.0;
+        run.samples.push(sample(block, "native", READY, 10.0 * wobble));
+        run.samples.push(sample(block, "docker", READY, level * wobble));
+    }
+    run
+}
+
+fn refs(runs: &[Run]) -> Vec<&Run> {
+    runs.iter().collect()
+}
+
+fn row<'a>(comparison: &'a Comparison, environment: &str, metric: &str) -> &'a Change {
+    comparison.rows.iter().find(|row| row.environment == environment && row.metric == metric).unwrap()
+}
+
+/// Sessions whose levels differ by about `spread`.
+fn sessions(count: u32, level: f64, spread: f64) -> Vec<Run> {
+    (0..count).map(|i| session(level * (1.0 + spread * (f64::from(i * 3 % 5) - 2.0) / 2.0), i)).collect()
+}
+
+fn compared(base: &[Run], new: &[Run]) -> Comparison {
+    runs(&refs(base), &refs(new), &Options::default()).unwrap()
+}
+
+#[test]
+fn one_session_a_side_is_advisory_and_knows_what_sessions_do() {
+    let comparison = compared(&[session(100.0, 1)], &[session(105.0, 2)]);
+    assert!(comparison.advisory.as_ref().unwrap().starts_with("1 session of the base"));
+    let docker = row(&comparison, "docker", READY);
+    // Every value is larger, and yet two sessions of one thing differ by 3 % each.
+    assert_eq!(docker.verdict, Verdict::Undecided(Why::Inconclusive));
+    assert!((docker.change.unwrap().value - 1.05).abs() < 0.005);
+    assert!(docker.p.unwrap() > 0.1 && docker.detectable.unwrap() > 0.10);
+    let large = compared(&[session(100.0, 1)], &[session(150.0, 2)]);
+    assert_eq!(row(&large, "docker", READY).verdict, Verdict::Worse);
+    assert_eq!(row(&large, "docker", READY).words(), "slower");
+    assert_eq!(row(&large, "docker", READY).large, Some(true));
+}
+
+#[test]
+fn five_sessions_measure_what_sessions_do() {
+    let base = sessions(5, 100.0, 0.004);
+    let comparison = compared(&base, &[session(108.0, 9)]);
+    assert_eq!(comparison.advisory, None);
+    assert_eq!(comparison.design, Design::Sessions { base: 5, new: 1 });
+    let docker = row(&comparison, "docker", READY);
+    assert_eq!(docker.verdict, Verdict::Worse, "{docker:?}");
+    assert_eq!((docker.base.sessions, docker.base.n, docker.new.n), (5, 60, 12));
+    // Sessions that differ by as much as the change hide it.
+    let restless = compared(&sessions(5, 100.0, 0.08), &[session(108.0, 9)]);
+    let docker = row(&restless, "docker", READY);
+    assert_eq!(docker.verdict, Verdict::Undecided(Why::Inconclusive), "{docker:?}");
+    assert!(docker.detectable.unwrap() > 0.2);
+}
+
+#[test]
+fn the_prediction_limit_is_t_times_s_times_the_root_of_one_plus_one_over_k() {
+    let base = sessions(5, 100.0, 0.05);
+    let comparison = compared(&base, &[session(100.0, 3)]);
+    let docker = row(&comparison, "docker", READY);
+    let change = docker.change.unwrap();
+    let interval = change.interval.unwrap();
+    let half = (interval.high.ln() - interval.low.ln()) / 2.0;
+    // ln of the levels: 0.95, 1.025, 0.975, 1.05, 1.0; t(4) at 0.995 is 4.6041.
+    let logs = [0.95f64, 1.025, 0.975, 1.05, 1.0].map(f64::ln);
+    let mean = logs.iter().sum::<f64>() / 5.0;
+    let s = (logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / 4.0).sqrt();
+    let expected = 4.6041 * s * (1.0f64 + 1.0 / 5.0).sqrt();
+    assert!((half / expected - 1.0).abs() < 0.02, "{half} {expected}");
+}
+
+#[test]
+fn no_difference_is_shown_not_assumed() {
+    let same = compared(&sessions(5, 100.0, 0.002), &[session(100.2, 9)]);
+    let docker = row(&same, "docker", READY);
+    let Verdict::NoDifference { most } = docker.verdict else { panic!("{docker:?}") };
+    assert!(most < 0.10 && docker.words().starts_with("no difference larger than"));
+    assert!(docker.large == Some(false) && docker.detectable.unwrap() < 0.1);
+    // A small change that is surely there is called by its name, and said to be small.
+    let small = compared(&sessions(6, 100.0, 0.002), &sessions(6, 104.0, 0.002));
+    let docker = row(&small, "docker", READY);
+    assert_eq!((docker.verdict, docker.large), (Verdict::Worse, Some(false)), "{docker:?}");
+}
+
+#[test]
+fn better_depends_on_the_metric() {
+    let with = |metric: &'static str, level: f64| {
+        let mut run = run(12);
+        for block in 2..14 {
+            run.samples.push(sample(block, "docker", metric, level * (1.0 + f64::from(block * 5 % 12) / 1000.0)));
+        }
+        run
+    };
+    let verdict = |metric, new: f64| {
+        let comparison = compared(&[with(metric, 1e8)], &[with(metric, new * 1e8)]);
+        let row = row(&comparison, "docker", metric);
+        (row.verdict, row.words())
+    };
+    assert_eq!(verdict("cpu.integer.rate", 2.0), (Verdict::Better, "faster".into()));
+    assert_eq!(verdict("cpu.integer.rate", 0.5), (Verdict::Worse, "slower".into()));
+    assert_eq!(verdict("memory.total.idle", 2.0), (Verdict::Worse, "larger".into()));
+    assert_eq!(verdict("memory.total.idle", 0.5), (Verdict::Better, "smaller".into()));
+    assert_eq!(verdict("later.version", 2.0), (Verdict::Changed, "changed".into()));
+}
+
+#[test]
+fn exact_metrics_are_facts() {
+    let with = |bytes: f64| {
+        let mut run = session(100.0, 1);
+        for block in 2..14 {
+            run.samples.push(sample(block, "docker", "disk.image", bytes));
+        }
+        run
+    };
+    let image = |base, new| row(&compared(&[with(base)], &[with(new)]), "docker", "disk.image").clone();
+    let one = image(1000.0, 1001.0);
+    assert_eq!((one.verdict, one.p, one.change.unwrap().value), (Verdict::Worse, None, 1.001));
+    assert_eq!(one.words(), "larger");
+    assert_eq!(image(1000.0, 1000.0).verdict, Verdict::Same);
+    let mut restless = with(1000.0);
+    restless.samples.push(sample(5, "docker", "disk.image", 7.0));
+    let comparison = compared(&[restless], &[with(1000.0)]);
+    assert_eq!(row(&comparison, "docker", "disk.image").verdict, Verdict::Undecided(Why::NotExact));
+}
+
+#[test]
+fn nothing_measured_never_passes() {
+    let base = [session(100.0, 1)];
+    let mut broken = session(100.0, 2);
+    broken.samples.retain(|sample| sample.environment != "docker");
+    for block in 2..14 {
+        broken.samples.push(failed(block, "docker", READY, FailureName::NeverReady));
+    }
+    let comparison = compared(&base, &[broken]);
+    let docker = row(&comparison, "docker", READY);
+    assert_eq!(docker.verdict, Verdict::Undecided(Why::NotInNew));
+    assert_eq!((docker.new.n, docker.new.failed), (0, 12));
+    assert_eq!(docker.notes, ["0 of 12 failed in the base, 12 of 12 in the new run"]);
+
+    let mut few = session(100.0, 3);
+    few.samples.retain(|sample| sample.block < 6);
+    let comparison = compared(&base, &[few]);
+    assert_eq!(row(&comparison, "docker", READY).verdict, Verdict::Undecided(Why::TooFew));
+
+    let mut zero = session(100.0, 3);
+    zero.samples[1].outcome = crate::measure::sample::Outcome::Value(0.0);
+    let comparison = compared(&base, &[zero]);
+    assert_eq!(row(&comparison, "docker", READY).verdict, Verdict::Undecided(Why::Zero));
+    assert_eq!(runs(&refs(&base), &[], &Options::default()), Err(Refusal::NoRuns));
+    let empty = run(3);
+    assert_eq!(runs(&[&empty], &[&empty], &Options::default()), Err(Refusal::NothingInCommon));
+}
+
+#[test]
+fn other_hosts_are_refused_by_name_and_compared_across_by_ratio() {
+    let base = session(100.0, 1);
+    let mut other = session(150.0, 2);
+    other.record.host.cpu_model = Some("another".into());
+    let refused = runs(&[&base], &[&other], &Options::default()).unwrap_err();
+    let text = refused.to_string();
+    assert!(text.contains("CPU model is not known in one and another in another") && text.contains("--across"), "{text}");
+
+    let options = Options { across: true, ..Options::default() };
+    let comparison = runs(&[&base], &[&other], &options).unwrap();
+    assert_eq!(comparison.basis, Basis::RatiosToNative);
+    assert!(comparison.advisory.unwrap().contains("ratios to native"));
+    assert!(comparison.rows.iter().all(|row| row.environment == "docker"));
+    assert!((comparison.rows[0].change.unwrap().value - 1.5).abs() < 1e-6);
+
+    let mut bare = other.clone();
+    bare.record.plan.suite.environments.remove(0);
+    assert_eq!(runs(&[&base], &[&bare], &options), Err(Refusal::NoControl { run: "r1".into() }));
+    let mut unequal = other;
+    unequal.record.environments[1].inspection = None;
+    let comparison = runs(&[&base], &[&unequal], &options).unwrap();
+    assert_eq!(comparison.rows[0].verdict, Verdict::Undecided(Why::Withheld));
+}
+
+#[test]
+fn a_changed_suite_agent_kernel_or_accelerator_is_refused() {
+    let base = session(100.0, 1);
+    let refused = |change: &dyn Fn(&mut Run)| {
+        let mut other = session(100.0, 2);
+        change(&mut other);
+        match runs(&[&base], &[&other], &Options::default()) {
+            Err(Refusal::Different(mismatches)) => mismatches.into_iter().map(|one| one.what).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(refused(&|run| run.record.agent_sha256 = "other".into()), ["agent"]);
+    assert_eq!(refused(&|run| run.record.host.kernel_release = "7".into()), ["the host's kernel"]);
+    assert_eq!(refused(&|run| run.record.plan.suite.limits.cpus = 4), ["limit of CPUs"]);
+    assert_eq!(refused(&|run| run.record.plan.suite.workloads[0].bytes = 4), ["workload integer"]);
+    assert_eq!(
+        refused(&|run| run.record.environments[1].accelerator = Accelerator::Tcg),
+        ["accelerator of docker"]
+    );
+    // How often, in which order and for how long at most may differ.
+    let mut more = session(100.0, 2);
+    more.record.plan.suite.blocks.count = 99;
+    more.record.plan.seed = 5;
+    assert!(runs(&[&base], &[&more], &Options::default()).is_ok());
+}
+
+#[test]
+fn accelerators_are_never_compared() {
+    let base = session(100.0, 1);
+    let mut tcg = session(100.0, 2);
+    tcg.record.environments[1].accelerator = Accelerator::Tcg;
+    for sample in tcg.samples.iter_mut().filter(|sample| sample.environment == "docker") {
+        sample.accelerator = Accelerator::Tcg;
+    }
+    let options = Options { across: true, ..Options::default() };
+    assert_eq!(runs(&[&base], &[&tcg], &options), Err(Refusal::NothingInCommon));
+}
+
+#[test]
+fn what_changed_with_it_is_named_or_said_to_be_nothing() {
+    let base = session(100.0, 1);
+    let mut upgraded = session(150.0, 2);
+    let comparison = compared(&[base.clone()], &[upgraded.clone()]);
+    assert!(row(&comparison, "docker", READY).notes.iter().any(|note| note.contains("nothing that is recorded")));
+    upgraded.record.environments[1].prepared.facts.push(("engine".into(), "27".into()));
+    upgraded.record.environments[1].prepared.facts.push(("image".into(), "isocost:r2".into()));
+    let comparison = compared(&[base], &[upgraded]);
+    assert_eq!(comparison.differences.len(), 1, "a tag is no difference: {:?}", comparison.differences);
+    assert!(row(&comparison, "docker", READY).notes.contains(&"changed with it: engine".to_owned()));
+}
+
+#[test]
+fn the_host_moved_too() {
+    let with = |rate: f64, seed| {
+        let mut run = session(100.0 / rate, seed);
+        for block in 2..14 {
+            let wobble = 1.0 + f64::from((block * 5 + seed) % 12) / 1000.0;
+            run.samples.push(sample(block, "native", "cpu.fork-exec.rate", 1000.0 * rate * wobble));
+        }
+        run
+    };
+    let comparison = compared(&[with(1.0, 1)], &[with(0.6, 2)]);
+    let docker = row(&comparison, "docker", READY);
+    assert_eq!(docker.verdict, Verdict::Worse);
+    assert!(docker.notes.iter().any(|note| note.starts_with("native cpu.fork-exec.rate moved too")), "{:?}", docker.notes);
+}
+
+#[test]
+fn what_moved_together_is_one_finding() {
+    let with = |factor: f64, seed| {
+        let mut run = session(100.0 * factor, seed);
+        for block in 2..14 {
+            let wobble = 1.0 + f64::from((block * 5 + seed) % 12) / 1000.0;
+            run.samples.push(sample(block, "docker", "startup.phase.engine", 80.0 * factor * factor * wobble));
+            run.samples.push(sample(block, "docker", "memory.total.idle", 1e8 * wobble));
+        }
+        run
+    };
+    let comparison = compared(&[with(1.0, 1)], &[with(2.0, 2)]);
+    let [finding] = &comparison.findings[..] else { panic!("{:?}", comparison.findings) };
+    assert_eq!((finding.rows.len(), comparison.rows[finding.rows[0]].metric.as_str()), (2, READY));
+}
+
+#[test]
+fn the_whole_family_pays_for_its_size() {
+    let with = |metrics: usize| {
+        let mut run = session(100.0, 1);
+        for metric in crate::measure::metric::CATALOGUE.iter().filter(|one| one.name.starts_with("cpu")).take(metrics) {
+            for block in 2..14 {
+                run.samples.push(sample(block, "docker", metric.name, 100.0 + f64::from(block % 4)));
+            }
+        }
+        run
+    };
+    let detectable = |metrics| row(&compared(&[with(metrics)], &[with(metrics)]), "docker", READY).detectable.unwrap();
+    assert!(detectable(14) > detectable(0) * 1.1);
+    assert_eq!(compared(&[with(14)], &[with(14)]).family, 16);
+}
+
+#[test]
+fn two_names_of_one_thing_inside_a_run() {
+    let mut run = session(15.0, 1);
+    let options = Options::default();
+    let comparison = inside(&run, "native", "docker", &options).unwrap();
+    assert_eq!((comparison.design, comparison.advisory.as_ref()), (Design::Blocks, None));
+    let one = &comparison.rows[0];
+    assert_eq!((one.verdict, one.environment.as_str()), (Verdict::Worse, "docker"));
+    assert!((one.change.unwrap().value - 1.5).abs() < 1e-9);
+
+    // Seven blocks can refuse nothing at 1 %.
+    run.samples.retain(|sample| sample.block < 9);
+    let few = &inside(&run, "native", "docker", &options).unwrap().rows[0];
+    assert_eq!((few.verdict, few.detectable), (Verdict::Undecided(Why::TooFew), None));
+
+    let missing = inside(&run, "native", "podman", &options).unwrap_err().to_string();
+    assert_eq!(missing, "r1 has no environment \"podman\"; it has native, docker");
+    run.record.environments[1].inspection = None;
+    assert!(matches!(inside(&run, "native", "docker", &options), Err(Refusal::NotAlike { .. })));
+}
+
+#[test]
+fn alarms_are_counted_with_their_upper_bound() {
+    let equal = compared(&[session(100.0, 1)], &[session(100.0, 2)]);
+    let found = alarms(&[equal.clone(), equal]);
+    assert_eq!((found.comparisons, found.alarms), (4, 0));
+    // 0.05^(1/4)
+    assert!((found.most - (1.0 - 0.05f64.powf(0.25))).abs() < 1e-6);
+    assert_eq!(alarms(&[]).most, 1.0);
+}

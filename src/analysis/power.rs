@@ -1,0 +1,227 @@
+//! How many blocks, and how much time, show a change of a given size.
+//!
+//! In: a short run, the pilot. Out: for each headline metric of each environment the blocks after which a change of that
+//! size in its ratio to the control is seen, and the sessions after which one of its values is.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::compare::Options;
+use super::group::{Key, Series, group};
+use super::matters::headline;
+use super::pair;
+use super::session::Session;
+use super::statistics::{normal, order};
+use super::summarise::control;
+use crate::environment::Accelerator;
+use crate::measure::journal::Run;
+
+/// More blocks than this are never advised.
+const MOST_BLOCKS: u32 = 10_000;
+
+/// More sessions a side than this are never advised.
+const MOST_SESSIONS: u32 = 50;
+
+/// The deviation that a pilot saw is its best guess; this share of pilots see at most as much less as is added to it.
+const PRUDENCE: f64 = 0.2;
+
+/// What a change of one size needs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Detection {
+    /// The change, as a fraction.
+    pub change: f64,
+    /// False alarms over the family.
+    pub alpha: f64,
+    /// The chance to see it.
+    pub power: f64,
+    /// One for each headline metric with a control.
+    pub rows: Vec<Needed>,
+    /// Blocks that are enough for all rows; `None` where there are none, or no number is.
+    pub blocks: Option<u32>,
+    /// Time of one block in the pilot; `None` for fewer than two.
+    pub per_block: Option<Duration>,
+}
+
+impl Detection {
+    /// Time of all [`Detection::blocks`].
+    #[must_use]
+    pub fn time(&self) -> Option<Duration> {
+        Some(self.per_block? * self.blocks?)
+    }
+}
+
+/// One row of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Needed {
+    /// The environment's id.
+    pub environment: String,
+    /// What executed it.
+    pub accelerator: Accelerator,
+    /// The workload's id.
+    pub workload: String,
+    /// The metric's name.
+    pub metric: String,
+    /// Standard deviation of ln(value / control) from block to block, as the pilot saw it; `None` where it was too short.
+    pub deviation: Option<f64>,
+    /// Blocks that show the change against another environment of the same run.
+    pub blocks: Option<u32>,
+    /// Sessions a side, of so many blocks, that show it between two runs.
+    pub sessions: Option<u32>,
+}
+
+/// What a change of size `change` needs, by a pilot.
+#[must_use]
+pub fn detect(pilot: &Run, change: f64, options: &Options) -> Detection {
+    let groups = group(pilot);
+    let control = control(&pilot.record);
+    let pairs: Vec<(&Series<'_>, &Series<'_>)> = groups
+        .series
+        .iter()
+        .filter(|one| headline(one.key.metric) && Some(one.key.environment) != control)
+        .filter_map(|one| {
+            let key = Key { environment: control?, accelerator: Accelerator::None, ..one.key };
+            Some((one, groups.series.iter().find(|other| other.key == key)?))
+        })
+        .collect();
+    let level = options.alpha / pairs.len().max(1) as f64;
+    let question = Question { shift: change.ln_1p(), level, power: options.power };
+    let rows: Vec<Needed> =
+        pairs.into_iter().map(|(one, control)| needed(one, control, &question, options)).collect();
+    let all: Option<Vec<u32>> = rows.iter().map(|row| row.blocks).collect();
+    Detection {
+        change,
+        alpha: options.alpha,
+        power: options.power,
+        blocks: all.and_then(|all| all.into_iter().max()),
+        rows,
+        per_block: per_block(pilot),
+    }
+}
+
+/// A shift of ln(value), to be seen with `power` at `level`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Question {
+    shift: f64,
+    level: f64,
+    power: f64,
+}
+
+fn needed(series: &Series<'_>, control: &Series<'_>, question: &Question, options: &Options) -> Needed {
+    let logs = |values: Vec<f64>| values.into_iter().filter(|log| log.is_finite()).collect::<Vec<f64>>();
+    let ratios = logs(pair::pairs(series, control).iter().map(pair::Pair::log_ratio).collect());
+    let own = logs(series.taken.iter().map(|one| one.value.ln()).collect());
+    let inside = deviation(&ratios);
+    let blocks = inside.and_then(|seen| blocks(prudent(seen, ratios.len())?, question));
+    let error = deviation(&own).zip(blocks).map(|(seen, blocks)| seen / f64::from(blocks).sqrt());
+    Needed {
+        environment: series.key.environment.to_owned(),
+        accelerator: series.key.accelerator,
+        workload: series.key.workload.to_owned(),
+        metric: series.key.metric.to_owned(),
+        deviation: inside,
+        blocks,
+        sessions: error.and_then(|error| sessions(error.hypot(options.between_sessions), question)),
+    }
+}
+
+/// Of one block: the error of the session's centre times the root of their number.
+fn deviation(logs: &[f64]) -> Option<f64> {
+    Session::of(logs).map(|session| session.error * (logs.len() as f64).sqrt())
+}
+
+/// An upper bound that holds for four pilots in five.
+fn prudent(deviation: f64, n: usize) -> Option<f64> {
+    let freedom = n as f64 - 1.0;
+    Some(deviation * (freedom / normal::chi_squared_quantile(PRUDENCE, freedom)?).sqrt())
+}
+
+/// The fewest blocks in which the signed-rank test sees the shift.
+///
+/// Below log₂(2 / level) blocks it refuses nothing, whatever the values.
+fn blocks(deviation: f64, question: &Question) -> Option<u32> {
+    let least = (2.0 / question.level).log2().ceil();
+    let distance = normal::quantile(1.0 - question.level / 2.0) + normal::quantile(question.power);
+    let blocks = (distance * deviation / question.shift).powi(2).ceil().max(least);
+    (blocks <= f64::from(MOST_BLOCKS)).then_some(blocks as u32)
+}
+
+/// The fewest sessions a side in which Student's t on sessions sees it, `deviation` being that of one session's value.
+fn sessions(deviation: f64, question: &Question) -> Option<u32> {
+    (2..=MOST_SESSIONS).find(|&sessions| {
+        let freedom = 2.0 * (f64::from(sessions) - 1.0);
+        let error = deviation * (2.0 / f64::from(sessions)).sqrt();
+        let quantile = |p| normal::t_quantile(p, freedom).unwrap_or(f64::INFINITY);
+        (quantile(1.0 - question.level / 2.0) + quantile(question.power)) * error <= question.shift
+    })
+}
+
+/// The median time from the first sample of a measured block to that of the next.
+fn per_block(run: &Run) -> Option<Duration> {
+    let mut starts: BTreeMap<u32, jiff::Timestamp> = BTreeMap::new();
+    let roles = &run.record.plan.blocks;
+    let measured = |block: u32| {
+        roles.iter().find(|one| one.index == block).is_none_or(|one| one.role == crate::plan::Role::Measured)
+    };
+    for sample in run.samples.iter().filter(|sample| !sample.warm_up) {
+        let start = starts.entry(sample.block).or_insert(sample.started_at);
+        *start = (*start).min(sample.started_at);
+    }
+    let starts: Vec<jiff::Timestamp> =
+        starts.into_iter().filter(|(block, _)| measured(*block)).map(|(_, start)| start).collect();
+    let gaps: Vec<f64> = starts.windows(2).map(|two| two[1].duration_since(two[0]).as_secs_f64()).collect();
+    order::median_of(&gaps).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::analysis::example;
+
+    fn pilot(noise: f64) -> Run {
+        let mut run = example::run(8);
+        for block in 2..10 {
+            let wobble = 1.0 + noise * (f64::from(block * 5 % 8) - 3.5) / 3.5;
+            let start = jiff::Timestamp::from_second(i64::from(block) * 15).unwrap();
+            let mut add = |environment: &str, value: f64| {
+                let mut sample = example::sample(block, environment, "startup.ready", value);
+                sample.started_at = start;
+                run.samples.push(sample);
+            };
+            add("native", 10.0);
+            add("docker", 150.0 * wobble);
+        }
+        run
+    }
+
+    #[test]
+    fn smaller_changes_and_more_noise_need_more() {
+        let options = Options::default();
+        let of = |noise, change| detect(&pilot(noise), change, &options).blocks.unwrap();
+        assert!(of(0.05, 0.05) > of(0.05, 0.10) && of(0.10, 0.10) > of(0.05, 0.10));
+        // Eight blocks are the fewest that a level of 1 % allows: 2 / 2^8.
+        assert_eq!(of(1e-6, 0.10), 8);
+        assert_eq!(detect(&pilot(0.05), 1e-6, &options).blocks, None);
+    }
+
+    #[test]
+    fn time_is_that_of_the_pilots_blocks() {
+        let found = detect(&pilot(0.05), 0.10, &Options::default());
+        assert_eq!(found.per_block, Some(Duration::from_secs(15)));
+        assert_eq!(found.time(), Some(Duration::from_secs(15) * found.blocks.unwrap()));
+        let [row] = &found.rows[..] else { panic!("{:?}", found.rows) };
+        assert_eq!((row.environment.as_str(), row.metric.as_str()), ("docker", "startup.ready"));
+        assert!(row.sessions.unwrap() >= 2);
+    }
+
+    #[test]
+    fn a_pilot_too_short_says_nothing() {
+        let mut run = pilot(0.05);
+        run.samples.retain(|sample| sample.block < 6);
+        let found = detect(&run, 0.05, &Options::default());
+        assert_eq!((found.rows[0].deviation, found.rows[0].blocks, found.blocks), (None, None, None));
+        assert_eq!(detect(&example::run(3), 0.05, &Options::default()).blocks, None);
+    }
+}

@@ -1,0 +1,54 @@
+//! What was promised to be seen is seen.
+
+use isocost::analysis::compare::{self, Options, Verdict};
+
+use super::experiment::{Logs, interleaved, run};
+use super::host::{SHAPES, Shape};
+use super::{Share, line, table};
+
+/// The detectable change that each of many runs states, on average, and how often a change of that size is found.
+fn at_the_limit(shape: Shape, blocks: usize, experiments: u64, seed: u64) -> (f64, Share) {
+    let single = |seed| vec![interleaved(shape, blocks, 0.0, seed)];
+    let stated: Vec<f64> = (0..experiments)
+        .map(|at| {
+            let compared = compare::inside(&run(&single(seed + at)), "a", "b", &Options::default()).unwrap();
+            compared.rows[0].detectable.unwrap()
+        })
+        .collect();
+    let mean = stated.iter().sum::<f64>() / stated.len() as f64;
+    (mean, found(shape, blocks, mean, experiments, seed + 1_000_000))
+}
+
+fn found(shape: Shape, blocks: usize, change: f64, experiments: u64, seed: u64) -> Share {
+    Share::count((0..experiments).map(|at| {
+        let rows: Vec<Logs> = vec![interleaved(shape, blocks, change.ln_1p(), seed + at)];
+        let compared = compare::inside(&run(&rows), "a", "b", &Options::default()).unwrap();
+        compared.rows[0].verdict == Verdict::Worse
+    }))
+}
+
+#[test]
+fn the_stated_change_is_found_19_times_in_20() {
+    for (shape, blocks) in [(Shape::Calm, 15), (Shape::Drift, 30), (Shape::Spikes, 30), (Shape::Sticky, 30)] {
+        let (change, share) = at_the_limit(shape, blocks, 300, 5);
+        assert!(share.value() >= 0.92, "{shape:?} {blocks}: {share:?} of {change:.3}");
+        assert!(found(shape, blocks, change / 3.0, 100, 77).value() < 0.8, "{shape:?}: stated too large");
+    }
+}
+
+#[test]
+#[ignore = "prints tables for docs/statistics.md"]
+fn print_tables() {
+    table(
+        "Power inside a run (α = 1 %, one comparison)",
+        &["host", "blocks", "stated detectable, mean", "found at that size", "2 %", "5 %", "10 %"],
+    );
+    for shape in SHAPES {
+        for blocks in [15, 30, 60] {
+            let (change, share) = at_the_limit(shape, blocks, 2000, 5);
+            let more = [0.02, 0.05, 0.10].map(|change| found(shape, blocks, change, 2000, 31).text());
+            let first = [shape.name().to_owned(), blocks.to_string(), format!("{:.1} %", change * 100.0), share.text()];
+            line(&[&first[..], &more].concat());
+        }
+    }
+}
