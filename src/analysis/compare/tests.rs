@@ -138,6 +138,23 @@ fn exact_metrics_are_facts() {
 }
 
 #[test]
+fn a_value_that_never_moved_is_not_silent() {
+    let with = |bytes: f64| {
+        let mut run = run(12);
+        for block in 2..14 {
+            run.samples.push(sample(block, "docker", "memory.inside.total", bytes));
+        }
+        run
+    };
+    let base: Vec<Run> = (0..5).map(|_| with(1e8)).collect();
+    let verdict = |bytes| row(&compared(&base, &[with(bytes)]), "docker", "memory.inside.total").verdict;
+    assert_eq!(verdict(2e8), Verdict::Worse);
+    assert!(matches!(verdict(1e8), Verdict::NoDifference { .. }));
+    // One page more is less than its source counts in.
+    assert!(matches!(verdict(1e8 + 4096.0), Verdict::NoDifference { .. }));
+}
+
+#[test]
 fn nothing_measured_never_passes() {
     let base = [session(100.0, 1)];
     let mut broken = session(100.0, 2);
