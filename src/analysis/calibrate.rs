@@ -37,7 +37,9 @@ pub fn calibrate(sessions: &[&Run]) -> Calibration {
     for run in sessions {
         for series in group(run).series {
             let logs: Vec<f64> = series.taken.iter().map(|one| one.value.ln()).collect();
-            let Some(session) = Session::of(&logs).filter(|_| logs.iter().all(|log| log.is_finite())) else { continue };
+            let Some(session) = Session::of(&logs).filter(|_| logs.iter().all(|log| log.is_finite())) else {
+                continue;
+            };
             let name = series.key.metric.to_owned();
             values.entry(row_name(&series.key)).or_insert_with(|| (name, Vec::new())).1.push(session.at);
         }
@@ -85,7 +87,12 @@ mod tests {
     fn session(level: f64) -> Run {
         let mut run = example::run(6);
         for block in 2..8 {
-            run.samples.push(example::sample(block, "docker", "startup.ready", level + f64::from(block) / 1e3));
+            run.samples.push(example::sample(
+                block,
+                "docker",
+                "startup.ready",
+                level + f64::from(block) / 1e3,
+            ));
             run.samples.push(example::sample(block, "docker", "disk.image", 1000.0));
         }
         run

@@ -2,9 +2,6 @@
 
 use super::statistics::{normal, order, signed_rank, walsh::Walsh};
 
-/// The fewest blocks that say how surely.
-pub(super) const FEWEST: usize = 6;
-
 /// Location of ln(value) in one session.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Session {
@@ -15,7 +12,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// From one logarithm a block; `None` for fewer than [`FEWEST`].
+    /// From one logarithm a block; `None` for fewer than the six that an interval of 95 % needs.
     pub(super) fn of(logs: &[f64]) -> Option<Self> {
         let walsh = Walsh::new(logs);
         let (low, high) = signed_rank::interval(&walsh, signed_rank::depth(logs.len(), 0.95))?;

@@ -81,7 +81,12 @@ mod tests {
         let mut run = example::run(10);
         for block in 2..12 {
             run.samples.push(example::sample(block, "native", "startup.ready", 100.0 + f64::from(block % 3)));
-            run.samples.push(example::sample(block, "docker", "startup.ready", 100.0 + 10.0 * f64::from(block % 5)));
+            run.samples.push(example::sample(
+                block,
+                "docker",
+                "startup.ready",
+                100.0 + 10.0 * f64::from(block % 5),
+            ));
             run.samples.push(example::sample(block, "docker", "startup.phase.create", f64::from(block)));
         }
         let summary = summarise(&run, &Settings::of(&run));

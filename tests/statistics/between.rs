@@ -39,14 +39,19 @@ fn called(design: Design, shift: f64, experiments: u64, seed: u64) -> (Share, Sh
         let all = |side: &[Logs]| side.iter().flat_map(|one| one.a.clone()).collect::<Vec<f64>>();
         heap.of += 1;
         heap.hits += u64::from(rank_sum::p(&all(&base), &all(&new)) <= 0.01);
-        let runs = |side: &[Logs]| side.iter().map(|one| run(std::slice::from_ref(one))).collect::<Vec<Run>>();
+        let runs =
+            |side: &[Logs]| side.iter().map(|one| run(std::slice::from_ref(one))).collect::<Vec<Run>>();
         let (base, new) = (runs(&base), runs(&new));
-        let compared =
-            compare::runs(&base.iter().collect::<Vec<_>>(), &new.iter().collect::<Vec<_>>(), &Options::default());
+        let compared = compare::runs(
+            &base.iter().collect::<Vec<_>>(),
+            &new.iter().collect::<Vec<_>>(),
+            &Options::default(),
+        );
         ours.of += 1;
-        ours.hits += u64::from(compared.unwrap().rows.iter().any(|row| {
-            row.environment == "a" && matches!(row.verdict, Verdict::Better | Verdict::Worse)
-        }));
+        ours.hits +=
+            u64::from(compared.unwrap().rows.iter().any(|row| {
+                row.environment == "a" && matches!(row.verdict, Verdict::Better | Verdict::Worse)
+            }));
     }
     (ours, heap)
 }
@@ -68,7 +73,15 @@ fn sessions_are_the_unit() {
 fn print_tables() {
     table(
         "Between runs of 20 blocks: false alarms at α = 1 %, and power for +10 %",
-        &["base", "new", "between sessions", "Isocost, false", "one heap, false", "Isocost, +10 %", "one heap, +10 %"],
+        &[
+            "base",
+            "new",
+            "between sessions",
+            "Isocost, false",
+            "one heap, false",
+            "Isocost, +10 %",
+            "one heap, +10 %",
+        ],
     );
     for (base, new) in [(1, 1), (3, 1), (5, 1), (10, 1), (5, 5), (10, 3)] {
         for between in [0.0, 0.01, 0.03, 0.05] {

@@ -57,7 +57,11 @@ fn intervals_cover_93_to_97_per_cent() {
             assert!((0.93..=0.97).contains(&found.ratio.value()), "{shape:?} {blocks}: {:?}", found.ratio);
             // A median under drift or a sticky host is another matter: docs/statistics.md.
             if !matches!(shape, Shape::Drift | Shape::Sticky) {
-                assert!((0.93..=0.97).contains(&found.median.value()), "{shape:?} {blocks}: {:?}", found.median);
+                assert!(
+                    (0.93..=0.97).contains(&found.median.value()),
+                    "{shape:?} {blocks}: {:?}",
+                    found.median
+                );
             }
         }
     }
@@ -79,7 +83,8 @@ fn stopped(shape: Shape, experiments: usize, precision: f64, seed: u64) -> (Shar
             summary.rows.retain(|row| row.workload == format!("w{at}") && row.environment == "b");
             summary
         };
-        let look = (0..2).find(|&look| stopping::enough(&stopping::precision(&of(look), precision))).unwrap_or(2);
+        let look =
+            (0..2).find(|&look| stopping::enough(&stopping::precision(&of(look), precision))).unwrap_or(2);
         blocks += [10, 20, 40][look];
         let ends = of(look).rows[0].ratio.stated().unwrap().interval.unwrap();
         ends.low <= 1.3 && 1.3 <= ends.high

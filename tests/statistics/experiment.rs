@@ -52,7 +52,8 @@ pub(crate) fn run(rows: &[Logs]) -> Run {
     for (at, row) in rows.iter().enumerate() {
         let workload = format!("w{at}");
         for (environment, logs) in [("a", &row.a), ("b", &row.b)] {
-            samples.extend(logs.iter().zip(0..).map(|(log, block)| sample(block, environment, &workload, *log)));
+            samples
+                .extend(logs.iter().zip(0..).map(|(log, block)| sample(block, environment, &workload, *log)));
         }
     }
     Run {

@@ -62,7 +62,8 @@ impl Host {
                 self.state + 0.02 * self.random.normal()
             }
             Shape::Spikes => {
-                let spike = if self.random.chance(0.05) { (1.0 + 0.5 * self.random.share()).ln() } else { 0.0 };
+                let spike =
+                    if self.random.chance(0.05) { (1.0 + 0.5 * self.random.share()).ln() } else { 0.0 };
                 spike + 0.03 * self.random.normal()
             }
             Shape::TwoModes => {

@@ -48,7 +48,9 @@ pub(crate) fn criterion(base: &[f64], new: &[f64], random: &mut Random) -> Call 
     let mut below = 0;
     let mut changes = Vec::with_capacity(RESAMPLES);
     for _ in 0..RESAMPLES {
-        let mut draw = |from: &[f64], size: usize| -> Vec<f64> { (0..size).map(|_| from[random.below(from.len())]).collect() };
+        let mut draw = |from: &[f64], size: usize| -> Vec<f64> {
+            (0..size).map(|_| from[random.below(from.len())]).collect()
+        };
         below += usize::from(t(&draw(&pooled, new.len()), &draw(&pooled, base.len())) < seen);
         changes.push(mean(&draw(new, new.len())) / mean(&draw(base, base.len())) - 1.0);
     }
@@ -81,7 +83,8 @@ fn each_finds_what_nobody_can_miss_and_nothing_in_nothing() {
     let mut random = Random::new(1);
     let base: Vec<f64> = (0..20).map(|_| 100.0 + random.normal()).collect();
     let twice: Vec<f64> = base.iter().map(|value| value * 2.0).collect();
-    for (new, slower, faster) in [(&twice, Call::Slower, Call::Faster), (&base, Call::Nothing, Call::Nothing)] {
+    for (new, slower, faster) in [(&twice, Call::Slower, Call::Faster), (&base, Call::Nothing, Call::Nothing)]
+    {
         assert_eq!((hyperfine(&base, new), hyperfine(new, &base)), (slower, faster));
         assert_eq!((benchstat(&base, new), benchstat(new, &base)), (slower, faster));
         let calls = (criterion(&base, new, &mut random), criterion(new, &base, &mut random));

@@ -36,14 +36,19 @@ fn sessions(seed: u64) -> Comparison {
     };
     let base: Vec<Run> = (0..5).map(|at| session(0, at)).collect();
     let new: Vec<Run> = (0..5).map(|at| session(1, at)).collect();
-    compare::runs(&base.iter().collect::<Vec<_>>(), &new.iter().collect::<Vec<_>>(), &Options::default()).unwrap()
+    compare::runs(&base.iter().collect::<Vec<_>>(), &new.iter().collect::<Vec<_>>(), &Options::default())
+        .unwrap()
 }
 
 /// Was it named, and was anything else?
 fn judged(comparison: &Comparison) -> (bool, bool) {
     let named = format!("w{PLANTED}");
-    let called = || comparison.rows.iter().filter(|row| matches!(row.verdict, Verdict::Better | Verdict::Worse));
-    (called().any(|row| row.workload == named && row.verdict == Verdict::Worse), called().any(|row| row.workload != named))
+    let called =
+        || comparison.rows.iter().filter(|row| matches!(row.verdict, Verdict::Better | Verdict::Worse));
+    (
+        called().any(|row| row.workload == named && row.verdict == Verdict::Worse),
+        called().any(|row| row.workload != named),
+    )
 }
 
 fn both(experiments: u64, compared: impl Fn(u64) -> Comparison) -> (Share, Share) {

@@ -47,7 +47,12 @@ fn print_tables() {
         for blocks in [15, 30, 60] {
             let (change, share) = at_the_limit(shape, blocks, 2000, 5);
             let more = [0.02, 0.05, 0.10].map(|change| found(shape, blocks, change, 2000, 31).text());
-            let first = [shape.name().to_owned(), blocks.to_string(), format!("{:.1} %", change * 100.0), share.text()];
+            let first = [
+                shape.name().to_owned(),
+                blocks.to_string(),
+                format!("{:.1} %", change * 100.0),
+                share.text(),
+            ];
             line(&[&first[..], &more].concat());
         }
     }

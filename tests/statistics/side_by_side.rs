@@ -18,7 +18,8 @@ fn calls(shape: Shape, each: usize, change: f64, experiments: u64, seed: u64) ->
     for at in 0..experiments {
         let blocks = interleaved(shape, each, change.ln_1p(), seed + at);
         let apart = one_after_the_other(shape, each, change.ln_1p(), seed + at);
-        let compared = compare::inside(&run(std::slice::from_ref(&blocks)), "a", "b", &Options::default()).unwrap();
+        let compared =
+            compare::inside(&run(std::slice::from_ref(&blocks)), "a", "b", &Options::default()).unwrap();
         let ours = matches!(compared.rows[0].verdict, Verdict::Better | Verdict::Worse);
         let mut theirs = |logs: &Logs| {
             let values = |logs: &Vec<f64>| logs.iter().map(|log| 100.0 * log.exp()).collect::<Vec<f64>>();

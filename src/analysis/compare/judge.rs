@@ -3,8 +3,8 @@
 use super::change::{Change, Side, Verdict, Why};
 use super::evidence::Evidence;
 use super::options::Options;
-use crate::analysis::session::of_block;
 use crate::analysis::group::{Key, Series};
+use crate::analysis::session::of_block;
 use crate::analysis::statistics::{holm, order};
 use crate::analysis::summary::{Estimate, Interval};
 use crate::environment::Kind;

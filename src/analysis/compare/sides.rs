@@ -2,16 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::between::{self, Logs};
+use super::between;
 use super::change::Why;
 use super::error::Refusal;
 use super::judge::{Row, Weighed};
 use super::options::Options;
-use crate::analysis::session::of_block;
 use super::{control, exact};
 use crate::analysis::comparability;
 use crate::analysis::group::{Groups, Key, Series, group};
 use crate::analysis::pair;
+use crate::analysis::session::of_block;
 use crate::analysis::summarise::control;
 use crate::environment::Accelerator;
 use crate::measure::journal::Run;
@@ -65,12 +65,10 @@ impl<'a> Sides<'a> {
         let mut rows = Vec::new();
         for series in keys {
             let key = series.key;
-            let of = |index: &Index<'_>, side: &[Session<'_>]| match index.get(&key) {
-                Some(held) => Some(held.clone()),
-                // What a side was not asked to measure is no failure of it.
-                None => side.iter().any(|one| planned(one.run, &key)).then(Vec::new),
+            let (Some(ours), Some(theirs)) = (held(&base, &self.base, &key), held(&new, &self.new, &key))
+            else {
+                continue;
             };
-            let (Some(ours), Some(theirs)) = (of(&base, &self.base), of(&new, &self.new)) else { continue };
             if options.across && control == Some(key.environment) {
                 continue;
             }
@@ -79,9 +77,16 @@ impl<'a> Sides<'a> {
                 notes.extend(host_moved(&key, control, (&base, &new), options));
             }
             let weighed = weigh(&ours, &theirs, options);
-            let only = |held: Vec<Held<'_>>| held.into_iter().map(|one| one.series).collect();
             let Series { kind, metric, .. } = *series;
-            rows.push(Row { key, kind, metric, base: only(ours), new: only(theirs), weighed, notes });
+            rows.push(Row {
+                key,
+                kind,
+                metric,
+                base: series_of(&ours),
+                new: series_of(&theirs),
+                weighed,
+                notes,
+            });
         }
         rows
     }
@@ -137,6 +142,18 @@ fn index<'s>(sessions: &'s [Session<'s>]) -> Index<'s> {
     index
 }
 
+/// What the sessions of a side hold of a key; `None` where the side was not asked to measure it, which is no failure of it.
+fn held<'s>(index: &Index<'s>, side: &[Session<'_>], key: &Key<'_>) -> Option<Vec<Held<'s>>> {
+    match index.get(key) {
+        Some(held) => Some(held.clone()),
+        None => side.iter().any(|one| planned(one.run, key)).then(Vec::new),
+    }
+}
+
+fn series_of<'s>(held: &[Held<'s>]) -> Vec<&'s Series<'s>> {
+    held.iter().map(|one| one.series).collect()
+}
+
 /// Was the run to measure it?
 fn planned(run: &Run, key: &Key<'_>) -> bool {
     let suite = &run.record.plan.suite;
@@ -156,8 +173,7 @@ fn weigh(base: &[Held<'_>], new: &[Held<'_>], options: &Options) -> Weighed {
         return Weighed::Not(Why::NotInNew);
     }
     if first.series.exact() && !options.across {
-        let series = |side: &[Held<'_>]| -> Vec<_> { side.iter().map(|one| one.series).collect() };
-        return exact::weigh(&series(base), &series(new));
+        return exact::weigh(&series_of(base), &series_of(new));
     }
     let log = if options.across { log_ratios } else { log_values };
     let logs = |side: &[Held<'_>]| side.iter().filter(|one| !one.series.taken.is_empty()).map(log).collect();

@@ -101,7 +101,12 @@ fn better_depends_on_the_metric() {
     let with = |metric: &'static str, level: f64| {
         let mut run = run(12);
         for block in 2..14 {
-            run.samples.push(sample(block, "docker", metric, level * (1.0 + f64::from(block * 5 % 12) / 1000.0)));
+            run.samples.push(sample(
+                block,
+                "docker",
+                metric,
+                level * (1.0 + f64::from(block * 5 % 12) / 1000.0),
+            ));
         }
         run
     };
@@ -189,7 +194,10 @@ fn other_hosts_are_refused_by_name_and_compared_across_by_ratio() {
     other.record.host.cpu_model = Some("another".into());
     let refused = runs(&[&base], &[&other], &Options::default()).unwrap_err();
     let text = refused.to_string();
-    assert!(text.contains("CPU model is not known in one and another in another") && text.contains("--across"), "{text}");
+    assert!(
+        text.contains("CPU model is not known in one and another in another") && text.contains("--across"),
+        "{text}"
+    );
 
     let options = Options { across: true, ..Options::default() };
     let comparison = runs(&[&base], &[&other], &options).unwrap();
@@ -214,7 +222,9 @@ fn a_changed_suite_agent_kernel_or_accelerator_is_refused() {
         let mut other = session(100.0, 2);
         change(&mut other);
         match runs(&[&base], &[&other], &Options::default()) {
-            Err(Refusal::Different(mismatches)) => mismatches.into_iter().map(|one| one.what).collect::<Vec<_>>(),
+            Err(Refusal::Different(mismatches)) => {
+                mismatches.into_iter().map(|one| one.what).collect::<Vec<_>>()
+            }
             other => panic!("{other:?}"),
         }
     };
@@ -250,7 +260,9 @@ fn what_changed_with_it_is_named_or_said_to_be_nothing() {
     let base = session(100.0, 1);
     let mut upgraded = session(150.0, 2);
     let comparison = compared(&[base.clone()], &[upgraded.clone()]);
-    assert!(row(&comparison, "docker", READY).notes.iter().any(|note| note.contains("nothing that is recorded")));
+    assert!(
+        row(&comparison, "docker", READY).notes.iter().any(|note| note.contains("nothing that is recorded"))
+    );
     upgraded.record.environments[1].prepared.facts.push(("engine".into(), "27".into()));
     upgraded.record.environments[1].prepared.facts.push(("image".into(), "isocost:r2".into()));
     let comparison = compared(&[base], &[upgraded]);
@@ -271,7 +283,11 @@ fn the_host_moved_too() {
     let comparison = compared(&[with(1.0, 1)], &[with(0.6, 2)]);
     let docker = row(&comparison, "docker", READY);
     assert_eq!(docker.verdict, Verdict::Worse);
-    assert!(docker.notes.iter().any(|note| note.starts_with("native cpu.fork-exec.rate moved too")), "{:?}", docker.notes);
+    assert!(
+        docker.notes.iter().any(|note| note.starts_with("native cpu.fork-exec.rate moved too")),
+        "{:?}",
+        docker.notes
+    );
 }
 
 #[test]
@@ -280,7 +296,12 @@ fn what_moved_together_is_one_finding() {
         let mut run = session(100.0 * factor, seed);
         for block in 2..14 {
             let wobble = 1.0 + f64::from((block * 5 + seed) % 12) / 1000.0;
-            run.samples.push(sample(block, "docker", "startup.phase.engine", 80.0 * factor * factor * wobble));
+            run.samples.push(sample(
+                block,
+                "docker",
+                "startup.phase.engine",
+                80.0 * factor * factor * wobble,
+            ));
             run.samples.push(sample(block, "docker", "memory.total.idle", 1e8 * wobble));
         }
         run
@@ -294,14 +315,17 @@ fn what_moved_together_is_one_finding() {
 fn the_whole_family_pays_for_its_size() {
     let with = |metrics: usize| {
         let mut run = session(100.0, 1);
-        for metric in crate::measure::metric::CATALOGUE.iter().filter(|one| one.name.starts_with("cpu")).take(metrics) {
+        for metric in
+            crate::measure::metric::CATALOGUE.iter().filter(|one| one.name.starts_with("cpu")).take(metrics)
+        {
             for block in 2..14 {
                 run.samples.push(sample(block, "docker", metric.name, 100.0 + f64::from(block % 4)));
             }
         }
         run
     };
-    let detectable = |metrics| row(&compared(&[with(metrics)], &[with(metrics)]), "docker", READY).detectable.unwrap();
+    let detectable =
+        |metrics| row(&compared(&[with(metrics)], &[with(metrics)]), "docker", READY).detectable.unwrap();
     assert!(detectable(14) > detectable(0) * 1.1);
     assert_eq!(compared(&[with(14)], &[with(14)]).family, 16);
 }

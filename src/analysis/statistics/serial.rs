@@ -23,7 +23,8 @@ pub fn p(in_order: &[f64]) -> Option<f64> {
     if spread == 0.0 {
         return None;
     }
-    let variance = 4.0 * (n - 2.0) * (5.0 * n * n - 2.0 * n - 9.0) / (5.0 * n * (n + 1.0) * (n - 1.0).powi(2));
+    let variance =
+        4.0 * (n - 2.0) * (5.0 * n * n - 2.0 * n - 9.0) / (5.0 * n * (n + 1.0) * (n - 1.0).powi(2));
     Some(normal::cdf((steps / spread - 2.0) / variance.sqrt()))
 }
 
