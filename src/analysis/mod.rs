@@ -20,7 +20,6 @@ mod row;
 mod session;
 mod settings;
 pub mod statistics;
-pub mod stopping;
 mod summarise;
 pub mod summary;
 

@@ -1,7 +1,7 @@
 //! Inside one run: intervals that cover, and alarms that are rare.
 
 use isocost::analysis::compare::{self, Options, Verdict};
-use isocost::analysis::{Settings, stopping, summarise};
+use isocost::analysis::{Settings, Summary, summarise};
 
 use super::experiment::{Logs, interleaved, run};
 use super::host::{Host, SHAPES, Shape};
@@ -83,14 +83,21 @@ fn stopped(shape: Shape, experiments: usize, precision: f64, seed: u64) -> (Shar
             summary.rows.retain(|row| row.workload == format!("w{at}") && row.environment == "b");
             summary
         };
-        let look =
-            (0..2).find(|&look| stopping::enough(&stopping::precision(&of(look), precision))).unwrap_or(2);
+        let look = (0..2).find(|&look| is_precise(&of(look), precision)).unwrap_or(2);
         blocks += [10, 20, 40][look];
         let ends = of(look).rows[0].ratio.stated().unwrap().interval.unwrap();
         ends.low <= 1.3 && 1.3 <= ends.high
     });
     let share = Share::count(covered.collect::<Vec<_>>());
     (share, f64::from(blocks) / experiments as f64)
+}
+
+/// Is half the width of each median's interval at most this part of it?
+fn is_precise(summary: &Summary, target: f64) -> bool {
+    summary.rows.iter().all(|row| {
+        let median = row.median.unwrap();
+        median.interval.is_some_and(|ends| (ends.high - ends.low) / 2.0 <= target * median.value)
+    })
 }
 
 #[test]

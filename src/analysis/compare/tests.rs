@@ -259,7 +259,7 @@ fn accelerators_are_never_compared() {
 fn what_changed_with_it_is_named_or_said_to_be_nothing() {
     let base = session(100.0, 1);
     let mut upgraded = session(150.0, 2);
-    let comparison = compared(&[base.clone()], &[upgraded.clone()]);
+    let comparison = compared(std::slice::from_ref(&base), std::slice::from_ref(&upgraded));
     assert!(
         row(&comparison, "docker", READY).notes.iter().any(|note| note.contains("nothing that is recorded"))
     );
