@@ -59,6 +59,7 @@ fn pieces(c: &mut Criterion) {
             bytes: 4 << 20,
             direct: false,
             seed: 1,
+            slower_permille: 0,
         };
         group.bench_function(name, |b| {
             b.iter_custom(|units| {

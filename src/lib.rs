@@ -15,5 +15,7 @@ pub mod noise;
 pub mod plan;
 pub mod report;
 pub mod run;
+pub mod selfcheck;
 pub mod suite;
 pub mod sys;
+pub mod trial;

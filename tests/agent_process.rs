@@ -94,7 +94,15 @@ impl Bench {
 }
 
 fn order(workload: Workload) -> WorkOrder {
-    WorkOrder { workload, duration_ns: 50_000_000, threads: 1, bytes: 2 << 20, direct: false, seed: 1 }
+    WorkOrder {
+        workload,
+        duration_ns: 50_000_000,
+        threads: 1,
+        bytes: 2 << 20,
+        direct: false,
+        seed: 1,
+        slower_permille: 0,
+    }
 }
 
 #[test]

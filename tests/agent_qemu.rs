@@ -61,7 +61,15 @@ fn booted(environment: &mut QemuEnvironment) -> Box<dyn Instance> {
 }
 
 fn order(workload: Workload) -> WorkOrder {
-    WorkOrder { workload, duration_ns: 50_000_000, threads: 1, bytes: 0, direct: false, seed: 1 }
+    WorkOrder {
+        workload,
+        duration_ns: 50_000_000,
+        threads: 1,
+        bytes: 0,
+        direct: false,
+        seed: 1,
+        slower_permille: 0,
+    }
 }
 
 #[test]

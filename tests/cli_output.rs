@@ -21,7 +21,20 @@ fn json(arguments: &[&str]) -> serde_json::Value {
     serde_json::from_str(&done(arguments)).unwrap()
 }
 
-const COMMANDS: [&str; 8] = ["doctor", "list", "run", "report", "rerun", "clean", "completions", "man"];
+const COMMANDS: [&str; 12] = [
+    "doctor",
+    "list",
+    "run",
+    "report",
+    "rerun",
+    "compare",
+    "plan",
+    "calibrate",
+    "selfcheck",
+    "clean",
+    "completions",
+    "man",
+];
 
 #[test]
 fn help() {

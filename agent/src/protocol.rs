@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub mod frame;
 
 /// The version both ends must share; a change of any message or of the frame changes it.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// The largest payload either end accepts, in bytes.
 pub const MAX_FRAME_BYTES: usize = 256 * 1024;
@@ -158,6 +158,9 @@ impl Workload {
     ];
 }
 
+/// The most that work can be slowed on purpose: to twice its time.
+pub const MOST_SLOWER_PERMILLE: u32 = 1000;
+
 /// One piece of work to prepare and run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkOrder {
@@ -174,6 +177,9 @@ pub struct WorkOrder {
     pub direct: bool,
     /// Seed of offsets and cycles.
     pub seed: u64,
+    /// How much longer to take on purpose, in thousandths of the time the work took: CPU time that is counted and makes
+    /// nothing. For those who check whether a slow-down is found; at most [`MOST_SLOWER_PERMILLE`].
+    pub slower_permille: u32,
 }
 
 /// What came of a piece of work.

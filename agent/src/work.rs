@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::protocol::{WorkDone, WorkOrder, Workload};
+use crate::protocol::{MOST_SLOWER_PERMILLE, WorkDone, WorkOrder, Workload};
 use crate::sys;
 
 pub mod cpu;
@@ -105,6 +105,10 @@ fn check(order: &WorkOrder) -> Result<(), Refusal> {
         let (workload, threads) = (order.workload, order.threads);
         return Err(Refusal::order(format!("{threads} threads for {workload:?}: it takes 1 to {most}")));
     }
+    if order.slower_permille > MOST_SLOWER_PERMILLE {
+        let asked = order.slower_permille;
+        return Err(Refusal::order(format!("{asked} ‰ slower: at most {MOST_SLOWER_PERMILLE} can be")));
+    }
     if !disk && (order.duration_ns == 0 || order.direct) {
         return Err(Refusal::order(format!("{:?} needs a duration, and has no page cache", order.workload)));
     }
@@ -119,6 +123,7 @@ pub fn run(job: &mut dyn Job, order: &WorkOrder, gone: &dyn Fn() -> bool) -> Res
     let mut pace = Pace::new(order.duration_ns, gone);
     let before = sys::cpu_ns();
     let tally = job.run(&mut pace)?;
+    pace.linger(order.slower_permille);
     let cpu_ns = sys::cpu_ns().saturating_sub(before);
     let Tally { units, bytes_written, syncs, latencies_ns, checksum } = tally;
     let elapsed_ns = pace.elapsed_ns();

@@ -3,7 +3,15 @@
 use super::*;
 
 fn order(workload: Workload, threads: u32) -> WorkOrder {
-    WorkOrder { workload, duration_ns: 20_000_000, threads, bytes: 2 << 20, direct: false, seed: 3 }
+    WorkOrder {
+        workload,
+        duration_ns: 20_000_000,
+        threads,
+        bytes: 2 << 20,
+        direct: false,
+        seed: 3,
+        slower_permille: 0,
+    }
 }
 
 fn done(order: &WorkOrder) -> WorkDone {
@@ -68,5 +76,14 @@ fn orders_without_sense_are_refused() {
     assert_eq!(refused(WorkOrder { threads: 2, ..base.clone() }), "bad-order");
     assert_eq!(refused(order(Workload::Threads, 1025)), "bad-order");
     assert_eq!(refused(WorkOrder { duration_ns: 0, ..base.clone() }), "bad-order");
-    assert_eq!(refused(WorkOrder { direct: true, ..base }), "bad-order");
+    assert_eq!(refused(WorkOrder { direct: true, ..base.clone() }), "bad-order");
+    assert_eq!(refused(WorkOrder { slower_permille: 1001, ..base }), "bad-order");
+}
+
+#[test]
+fn what_is_slowed_on_purpose_takes_longer_for_the_same_work() {
+    let order = WorkOrder { slower_permille: 1000, ..order(Workload::CpuInteger, 1) };
+    let mut job = prepare(&order, Path::new("/")).unwrap();
+    let done = run(&mut *job, &order, &|| false).unwrap();
+    assert!(done.elapsed_ns >= 2 * order.duration_ns, "{done:?}");
 }

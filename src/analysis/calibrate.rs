@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::compare::fingerprint::{self, Mismatch};
 use super::group::{Key, group};
 use super::matters;
 use super::session::Session;
 use super::statistics::{normal, order};
 use crate::measure::journal::Run;
 use crate::measure::metric;
+use crate::measure::record::Host;
 
 /// Sessions for a calibration that may be relied on.
 pub const ENOUGH_SESSIONS: u32 = 20;
@@ -25,14 +27,54 @@ pub struct Calibration {
     pub between_sessions: Option<f64>,
     /// The smallest change that matters, as a fraction, by metric.
     pub matters: BTreeMap<String, f64>,
+    /// The host it was learned on, and holds for.
+    pub host: Host,
+    /// What differed between the sessions and is no part of the host: they may not be of one thing.
+    #[serde(default)]
+    pub differences: Vec<Mismatch>,
+}
+
+impl Calibration {
+    /// Does it hold for that host?
+    #[must_use]
+    pub fn holds_for(&self, host: &Host) -> bool {
+        fingerprint::same_host(&self.host, host)
+    }
+}
+
+/// Why nothing is learned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Uncalibrated {
+    /// There is no step from one session to the next.
+    #[error("{0} runs: from one session to the next takes two, and {ENOUGH_SESSIONS} to be relied on")]
+    TooFew(usize),
+    /// They are not of one configuration.
+    #[error(
+        "run {run} is not of the same configuration as the first: {} is {} there and {} here; give runs in which nothing \
+         was changed",
+        .mismatch.what, .mismatch.base, .mismatch.new
+    )]
+    NotOne {
+        /// The run's id.
+        run: String,
+        /// The first thing that differs.
+        mismatch: Box<Mismatch>,
+    },
 }
 
 /// From sessions in which nothing changed, in the order they were run.
 ///
 /// For each metric it is the larger of the usual one and Q3 + 3 · IQR of |Δ|, Δ being the relative change of a row from
 /// one session to the next: a change that hosts make by themselves does not matter.
-#[must_use]
-pub fn calibrate(sessions: &[&Run]) -> Calibration {
+///
+/// # Errors
+/// Fewer than two sessions, or sessions of different hosts, kernels, suites or agents.
+pub fn calibrate(sessions: &[&Run]) -> Result<Calibration, Uncalibrated> {
+    let [first, others @ ..] = sessions else { return Err(Uncalibrated::TooFew(0)) };
+    if others.is_empty() {
+        return Err(Uncalibrated::TooFew(1));
+    }
+    let differences = differences(first, others)?;
     let mut values: BTreeMap<String, (String, Vec<f64>)> = BTreeMap::new();
     for run in sessions {
         for series in group(run).series {
@@ -52,12 +94,31 @@ pub fn calibrate(sessions: &[&Run]) -> Calibration {
         deviations.extend(deviation(&at));
     }
     let sessions = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
-    Calibration {
+    Ok(Calibration {
         sessions,
         enough: sessions >= ENOUGH_SESSIONS,
         between_sessions: order::quantile(&order::sorted(&deviations), 0.75),
         matters: changes.into_iter().filter_map(|(metric, changes)| matters_of(metric, &changes)).collect(),
+        host: first.record.host.clone(),
+        differences,
+    })
+}
+
+/// What differs and does not forbid.
+fn differences(first: &Run, others: &[&Run]) -> Result<Vec<Mismatch>, Uncalibrated> {
+    let mut all = Vec::new();
+    for other in others {
+        for mismatch in fingerprint::mismatches(&first.record, &other.record) {
+            if mismatch.forbids {
+                let run = other.record.run_id.clone();
+                return Err(Uncalibrated::NotOne { run, mismatch: Box::new(mismatch) });
+            }
+            if !all.contains(&mismatch) {
+                all.push(mismatch);
+            }
+        }
     }
+    Ok(all)
 }
 
 fn row_name(key: &Key<'_>) -> String {
@@ -102,7 +163,7 @@ mod tests {
     fn a_steady_host_keeps_the_usual_sizes_and_a_restless_one_does_not() {
         let of = |levels: &[f64]| {
             let runs: Vec<Run> = levels.iter().map(|level| session(*level)).collect();
-            calibrate(&runs.iter().collect::<Vec<_>>())
+            calibrate(&runs.iter().collect::<Vec<_>>()).unwrap()
         };
         let steady = of(&[100.0; 20]);
         assert!(steady.enough && steady.matters["startup.ready"] == 0.10);
@@ -114,8 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn no_sessions_teach_nothing() {
-        let nothing = calibrate(&[]);
-        assert!(nothing.matters.is_empty() && nothing.between_sessions.is_none());
+    fn one_session_and_sessions_of_two_things_teach_nothing() {
+        assert_eq!(calibrate(&[]), Err(Uncalibrated::TooFew(0)));
+        let (one, mut other) = (session(100.0), session(101.0));
+        assert_eq!(calibrate(&[&one]), Err(Uncalibrated::TooFew(1)));
+        assert!(calibrate(&[&one, &other]).unwrap().holds_for(&one.record.host));
+        other.record.host.kernel_release = "7".into();
+        let error = calibrate(&[&one, &other]).unwrap_err().to_string();
+        assert!(error.contains("the host's kernel is  there and 7 here"), "{error}");
+        assert!(!calibrate(&[&one, &one]).unwrap().holds_for(&other.record.host));
     }
 }

@@ -19,8 +19,25 @@ pub(super) fn pair(record: &RunRecord, control: &str, id: &str) -> Comparability
         Ok(all) => withheld(all, control, id),
         Err(missing) => Some(missing.clone()),
     };
-    let differences = differences.unwrap_or_default().into_iter().map(seen).collect();
+    let differences = differences.unwrap_or_default().into_iter().map(seen);
+    let differences = differences.chain(slowed(record, control, id)).collect();
     Comparability { environment: id.to_owned(), withheld, differences }
+}
+
+/// What someone slowed on purpose is said to be.
+fn slowed(record: &RunRecord, control: &str, id: &str) -> Option<DifferenceSeen> {
+    let permille = |id: &str| {
+        let spec = record.plan.suite.environments.iter().find(|one| one.id == id);
+        spec.map_or(0, |one| one.slower_permille)
+    };
+    let (of_control, of_id) = (permille(control), permille(id));
+    let text = |permille: u32| format!("{} %", f64::from(permille) / 10.0);
+    (of_control != of_id).then(|| DifferenceSeen {
+        what: "slowed on purpose by".to_owned(),
+        control: text(of_control),
+        environment: text(of_id),
+        must_match: false,
+    })
 }
 
 /// Equal size must be proved: what no instance was asked cannot be.

@@ -62,7 +62,7 @@ pub(crate) fn run(measured: u32) -> Run {
 const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
 
 fn environment(id: &str, kind: KindSpec) -> EnvironmentSpec {
-    EnvironmentSpec { id: id.into(), workloads: None, kind }
+    EnvironmentSpec { id: id.into(), workloads: None, slower_permille: 0, kind }
 }
 
 fn workload(id: &str) -> WorkloadSpec {

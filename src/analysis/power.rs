@@ -100,6 +100,12 @@ pub fn detect(pilot: &Run, change: f64, options: &Options) -> Detection {
     }
 }
 
+/// Measured blocks that a run holds.
+#[must_use]
+pub fn blocks_of(run: &Run) -> u32 {
+    group(run).blocks
+}
+
 /// A shift of ln(value), to be seen with `power` at `level`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Question {
@@ -141,10 +147,22 @@ fn prudent(deviation: f64, n: usize) -> Option<f64> {
 ///
 /// Below log₂(2 / level) blocks it refuses nothing, whatever the values.
 fn blocks(deviation: f64, question: &Question) -> Option<u32> {
-    let least = (2.0 / question.level).log2().ceil();
-    let distance = normal::quantile(1.0 - question.level / 2.0) + normal::quantile(question.power);
-    let blocks = (distance * deviation / question.shift).powi(2).ceil().max(least);
-    (blocks <= f64::from(MOST_BLOCKS)).then_some(blocks as u32)
+    let least = (2.0 / question.level).log2().ceil().max(2.0) as u32;
+    let seen = |blocks: u32| {
+        let freedom = f64::from(blocks) - 1.0;
+        let quantile = |p| normal::t_quantile(p, freedom).unwrap_or(f64::INFINITY);
+        let distance = quantile(1.0 - question.level / 2.0) + quantile(question.power);
+        distance * deviation / f64::from(blocks).sqrt() <= question.shift
+    };
+    let (mut few, mut enough) = (least, MOST_BLOCKS);
+    if !seen(enough) {
+        return None;
+    }
+    while few < enough {
+        let middle = few + (enough - few) / 2;
+        if seen(middle) { enough = middle } else { few = middle + 1 }
+    }
+    Some(enough)
 }
 
 /// The fewest sessions a side in which Student's t on sessions sees it, `deviation` being that of one session's value.

@@ -9,6 +9,8 @@ pub(super) struct Session {
     pub at: f64,
     /// Its standard error: the signed-rank interval of 95 % over twice Student's quantile.
     pub error: f64,
+    /// Degrees of freedom of that error.
+    pub freedom: f64,
 }
 
 impl Session {
@@ -16,8 +18,9 @@ impl Session {
     pub(super) fn of(logs: &[f64]) -> Option<Self> {
         let walsh = Walsh::new(logs);
         let (low, high) = signed_rank::interval(&walsh, signed_rank::depth(logs.len(), 0.95))?;
-        let t = normal::t_quantile(0.975, logs.len() as f64 - 1.0)?;
-        Some(Self { at: walsh.median()?, error: (high - low) / (2.0 * t) })
+        let freedom = logs.len() as f64 - 1.0;
+        let t = normal::t_quantile(0.975, freedom)?;
+        Some(Self { at: walsh.median()?, error: (high - low) / (2.0 * t), freedom })
     }
 }
 

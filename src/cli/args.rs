@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use crate::suite::{AcceleratorChoice, KernelChoice, Time};
+use crate::suite::{AcceleratorChoice, KernelChoice, Percent, Time};
 
 /// Measures what isolation costs: the same work as a plain process, a Docker container and a QEMU virtual machine.
 #[derive(Debug, Parser)]
@@ -58,6 +58,14 @@ pub(super) enum Command {
     Report(ReportArguments),
     /// Do the same plan again, from anyone's run folder, and show both side by side
     Rerun(RerunArguments),
+    /// Say what has changed from one run to another, how surely, and how small a change would have been missed
+    Compare(CompareArguments),
+    /// Say how many blocks, and how much time, a suite needs to show a change of a given size
+    Plan(PlanArguments),
+    /// Learn from runs in which nothing changed what this host can call a change
+    Calibrate(CalibrateArguments),
+    /// Check on this host that equal things are not told apart, and that what was slowed on purpose is found
+    Selfcheck(SelfcheckArguments),
     /// Remove what killed runs have left: containers, virtual machines, images, folders
     Clean,
     /// Write completions for a shell to standard output
@@ -122,7 +130,7 @@ pub(super) struct RunArguments {
 }
 
 /// How a plan is carried out, wherever it came from.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct How {
     /// The run folder [default: reports/RUN-ID]
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -185,6 +193,97 @@ pub(super) struct RerunArguments {
     pub(super) run: PathBuf,
     #[command(flatten)]
     pub(super) how: How,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompareArguments {
+    /// The base: a run folder, or a folder of run folders, each of which is a session
+    #[arg(value_name = "BASE", value_hint = ValueHint::DirPath)]
+    pub(super) base: PathBuf,
+    /// What is held against it: run folders, or folders of run folders
+    #[arg(value_name = "NEW", required_unless_present = "between", value_hint = ValueHint::DirPath)]
+    pub(super) new: Vec<PathBuf>,
+    /// More runs of the base
+    #[arg(long, value_name = "RUN", value_delimiter = ',', value_hint = ValueHint::DirPath)]
+    pub(super) also: Vec<PathBuf>,
+    /// Two environments of the run BASE, instead of runs: two ids with a comma
+    #[arg(long, value_name = "ID,ID", value_delimiter = ',', conflicts_with_all = ["new", "also", "across", "env"])]
+    pub(super) between: Vec<String>,
+    /// Compare runs of different hosts, kernels or suites by their ratios to their own native control
+    #[arg(long)]
+    pub(super) across: bool,
+    /// Only these environments; ids, `*` allowed, several with commas
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(super) env: Vec<String>,
+    /// Only these workloads; ids, `*` allowed, several with commas
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(super) workload: Vec<String>,
+    /// Only these metrics, such as `startup.ready,*.rate`: fewer questions can be answered more exactly
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(super) metric: Vec<String>,
+    /// Show every row, not only headline metrics and what moved
+    #[arg(long)]
+    pub(super) all: bool,
+    /// How it is written
+    #[arg(long, value_enum, value_name = "FORM", default_value = "text")]
+    pub(super) form: Form,
+}
+
+/// How a comparison is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// For a terminal
+    Text,
+    /// For a pull request or a page
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    /// A built-in suite, or a suite file: a name with a `/` or with `.toml` at its end
+    #[arg(default_value = "quick", value_hint = ValueHint::FilePath)]
+    pub(super) suite: String,
+    /// The change to be seen, such as 5%
+    #[arg(long, value_name = "PERCENT", default_value = "5%")]
+    pub(super) detect: Percent,
+    /// Blocks of the pilot
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(6..=1000))]
+    pub(super) pilot: u32,
+    /// Take this run as the pilot instead of running one
+    #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath, conflicts_with_all = ["suite", "pilot", "env", "workload"])]
+    pub(super) from: Option<PathBuf>,
+    /// Only these environments of the suite; ids, `*` allowed, several with commas
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(super) env: Vec<String>,
+    /// Only these workloads of the suite; ids, `*` allowed, several with commas
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(super) workload: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CalibrateArguments {
+    /// Run folders, or folders of run folders, of one suite on this host, in which nothing was changed
+    #[arg(required = true, value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(super) runs: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SelfcheckArguments {
+    /// How long at most; fewer than 300 comparisons prove nothing
+    #[arg(long = "for", value_name = "TIME", default_value = "15min", value_parser = budget)]
+    pub(super) duration: Duration,
+    /// What is run under two names
+    #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',', default_values = ["native", "docker"])]
+    pub(super) kinds: Vec<CheckedKind>,
+}
+
+/// What a check runs: the cheap ones, for a check needs thousands of starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckedKind {
+    /// Processes
+    Native,
+    /// Containers, where the engine answers
+    Docker,
 }
 
 #[derive(Debug, Args)]

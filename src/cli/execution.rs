@@ -74,7 +74,8 @@ fn options(how: &How, output: Output, cache: &Path) -> Result<RunOptions, Refusa
     Ok(RunOptions { output, cache: cache.to_owned(), agent, budget: how.budget, stop })
 }
 
-fn refusal(error: RunError, signal: Option<i32>) -> Refusal {
+/// Why a run came to nothing, and which signal it was that ended it.
+pub(super) fn refusal(error: RunError, signal: Option<i32>) -> Refusal {
     let refusal = Refusal::from(error);
     match (refusal.exit, signal) {
         (Exit::Signal(_), Some(number)) => Refusal { exit: Exit::Signal(number), ..refusal },

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// Everything that was asked for was done.
 pub const DONE: u8 = 0;
-/// A fault in isocost itself.
+/// A fault in isocost itself, or a promise that a check found not kept.
 pub const FAULT: u8 = 1;
 /// The command line, a suite, a run folder or a place cannot be used. Nothing was measured, or measuring had to stop.
 pub const USAGE: u8 = 2;
@@ -56,7 +56,7 @@ impl From<Exit> for ExitCode {
 /// The table for `--help` and the manual page.
 pub(super) const TABLE: &[(&str, &str)] = &[
     ("0", "done"),
-    ("1", "a fault in isocost itself"),
+    ("1", "a fault in isocost itself, or a promise that `selfcheck` found not kept"),
     ("2", "usage or bad input: a command line, suite, run folder or place that cannot be used"),
     ("3", "an environment that was asked for cannot run on this host; `isocost doctor` says why"),
     ("4", "done, but some measurements failed or something could not be removed; the rest is reported"),

@@ -12,12 +12,15 @@ use tracing_subscriber::EnvFilter;
 mod args;
 mod asked;
 mod cache;
+mod calibration;
 mod clean;
+mod compare;
 mod console;
 mod doctor;
 mod execution;
 mod list;
 mod noise;
+mod pilot;
 mod place;
 mod plan_text;
 mod progress;
@@ -26,6 +29,8 @@ mod report;
 mod rerun;
 mod results;
 mod run;
+mod selfcheck;
+mod sessions;
 mod shell;
 mod words;
 
@@ -78,6 +83,10 @@ fn carry_out(arguments: &Arguments) -> Result<Exit, Refusal> {
         Command::Run(arguments) => run::run(arguments, console, &cache()?),
         Command::Report(arguments) => report::report(arguments, console),
         Command::Rerun(arguments) => rerun::rerun(arguments, console, &cache()?),
+        Command::Compare(arguments) => compare::compare(arguments, console, &cache()?),
+        Command::Plan(arguments) => pilot::plan(arguments, console, &cache()?),
+        Command::Calibrate(arguments) => calibration::calibrate(arguments, console, &cache()?),
+        Command::Selfcheck(arguments) => selfcheck::selfcheck(arguments, console, &cache()?),
         Command::Clean => clean::clean_up(console, &cache()?),
         Command::Completions(arguments) => shell::completions(arguments, console),
         Command::Man(arguments) => shell::man(arguments, console),

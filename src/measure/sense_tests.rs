@@ -16,6 +16,7 @@ fn order() -> WorkOrder {
         bytes: 0,
         direct: false,
         seed: 1,
+        slower_permille: 0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! From a run and its summary to what people read.
 //!
-//! In: [`Run`], [`Summary`]. Out: bytes of CSV, SVG, PNG, HTML, and text for a terminal. All of it is pure but for
+//! In: [`Run`], [`Summary`], what a comparison says. Out: bytes of CSV, SVG, PNG, HTML, and text for a terminal. All of it is pure but for
 //! [`write()`], the one place that writes files. It must never know how anything was measured.
 
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use crate::measure::journal::Run;
 mod answers;
 mod clean;
 pub mod clocks;
+mod comparison;
 pub mod csv;
 #[cfg(test)]
 mod fixture;
@@ -24,6 +25,7 @@ mod view;
 mod write;
 
 pub use clocks::clocks;
+pub use comparison::Shown;
 pub use side_by_side::{COLUMNS as SIDE_BY_SIDE_COLUMNS, SideBySide, side_by_side};
 pub use terminal::terminal;
 pub use write::ReportError;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use isocost_agent::protocol::Inspection;
+use isocost_agent::protocol::{Inspection, WorkOrder};
 
 use super::Event;
 use super::inside_clock::InsideClock;
@@ -36,6 +36,8 @@ pub(super) struct CellPlan<'a> {
     pub agent_sha256: &'a str,
     pub image_bytes: Option<u64>,
     pub stop: &'a StopSignal,
+    /// By how much its work is slowed on purpose.
+    pub slower_permille: u32,
 }
 
 /// What a cell leaves beside its samples.
@@ -168,6 +170,7 @@ impl Running<'_, '_, '_> {
             (self.log.events)(Event::WorkStarted { environment, workload: spec.id.clone() });
             let piece = Piece::begin(&self.cell.at, &spec.id);
             let order = work::order(spec, &self.cell.limits, self.cell.seed);
+            let order = WorkOrder { slower_permille: self.cell.slower_permille, ..order };
             let done = work::carry_out(&mut *self.instance, order, self.cell.deadlines.work, clock);
             match done {
                 Ok(done) => self.log.take(work::samples(&piece, &done), Vec::new())?,

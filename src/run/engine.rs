@@ -171,6 +171,7 @@ impl<'a> Running<'a> {
         };
         let known = self.record.environments.iter().find(|one| one.id == cell.environment);
         let wanted = |id: &String| suite.workloads.iter().find(|workload| workload.id == *id);
+        let spec = suite.environments.iter().find(|one| one.id == cell.environment);
         let measured = block.role == Role::Measured;
         let plan = CellPlan {
             at,
@@ -183,6 +184,7 @@ impl<'a> Running<'a> {
             // An exact figure: once is enough.
             image_bytes: if measured { self.images.remove(&cell.environment) } else { None },
             stop: &self.context.stop,
+            slower_permille: spec.map_or(0, |one| one.slower_permille),
         };
         match block.role {
             Role::Cold => cell::run_cold(&plan, environment, &mut self.log),

@@ -18,8 +18,12 @@ use crate::plan::{Block, Cell, Plan, Role};
 use crate::suite::{Blocks, Deadlines, EnvironmentSpec, KindSpec, NativeSpec, Suite, WorkloadSpec};
 
 fn plan(roles: &[Role]) -> Plan {
-    let environment =
-        |id: &str| EnvironmentSpec { id: id.into(), workloads: None, kind: KindSpec::Native(NativeSpec {}) };
+    let environment = |id: &str| EnvironmentSpec {
+        id: id.into(),
+        workloads: None,
+        slower_permille: 0,
+        kind: KindSpec::Native(NativeSpec {}),
+    };
     let workload = |id: &str, run| WorkloadSpec {
         id: id.into(),
         run,

@@ -27,6 +27,7 @@ pub(super) fn order(spec: &WorkloadSpec, limits: &Limits, seed: u64) -> WorkOrde
         bytes: spec.bytes,
         direct: spec.direct,
         seed,
+        slower_permille: 0,
     }
 }
 

@@ -46,6 +46,7 @@ fn synced() -> Done {
         bytes: 0,
         direct: false,
         seed: 0,
+        slower_permille: 0,
     };
     let worked = Worked { done, sent: Instant(0), answered: Instant(500_100_000) };
     Done {

@@ -78,6 +78,13 @@ pub fn warnings(suite: &Suite) -> Vec<String> {
     if !suite.environments.iter().any(|one| matches!(one.kind, KindSpec::Native(_))) {
         all.push("there is no environment of kind native: nothing can be told relative to native".to_owned());
     }
+    for one in suite.environments.iter().filter(|one| one.slower_permille > 0) {
+        let percent = f64::from(one.slower_permille) / 10.0;
+        all.push(format!(
+            "the work of {} is slowed on purpose by {percent} %: its figures say nothing else",
+            one.id
+        ));
+    }
     let count = suite.blocks.count;
     if count < LEAST_FOR_AN_INTERVAL {
         all.push(format!(

@@ -33,7 +33,7 @@ pub use file::{Source, load, parse};
 pub use filter::Filter;
 pub use host::{HostSize, check_against_host};
 pub use locate::Step;
-pub use units::{Size, Time, UnitError};
+pub use units::{Percent, Size, Time, UnitError};
 pub use workloads::{WORKLOADS, is_disk as uses_disk, named as workload_named, purpose as workload_purpose};
 
 /// What to measure. Serialises into `run.json`, so that a run folder can be rerun.
@@ -84,8 +84,16 @@ pub struct EnvironmentSpec {
     pub id: String,
     /// Ids of the workloads it runs; `None`: all.
     pub workloads: Option<Vec<String>>,
+    /// Its work is slowed on purpose, by so many thousandths: for those who check whether that is found.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slower_permille: u32,
     /// What it is.
     pub kind: KindSpec,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde gives a reference.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The settings of each kind.

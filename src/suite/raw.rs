@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::units::{Size, Time};
+use super::units::{Percent, Size, Time};
 use super::{AcceleratorChoice, DiskFormat, Machine};
 
 /// The version of the schema that this program reads.
@@ -70,6 +70,7 @@ pub(super) struct Environment {
     pub id: String,
     pub kind: Kind,
     pub workloads: Option<Vec<String>>,
+    pub slower: Option<Percent>,
     pub runtime: Option<String>,
     pub network: Option<bool>,
     pub machine: Option<Machine>,

@@ -79,7 +79,7 @@ fn environment(
         raw::Kind::Qemu => ("qemu", &["machine", "accelerator", "kernel", "disk"]),
     };
     if let Some(key) = settings(&raw).into_iter().find(|key| !own.contains(key)) {
-        let allowed = [&["id", "kind", "workloads"], own].concat().join(", ");
+        let allowed = [&["id", "kind", "workloads", "slower"], own].concat().join(", ");
         return Err(wrong(
             key,
             format!("does not belong to kind {kind} (in {}), whose keys are {allowed}", raw.id),
@@ -101,7 +101,8 @@ fn environment(
     let filter = raw.workloads.as_deref();
     let chosen = filter.map(|filter| spelt_out(filter, workloads)).transpose();
     let chosen = chosen.map_err(|what| wrong("workloads", format!("of {} {what}", raw.id)))?;
-    Ok(EnvironmentSpec { id: raw.id, workloads: chosen, kind: spec })
+    let slower = raw.slower.map_or(0.0, |part| part.fraction * 1000.0);
+    Ok(EnvironmentSpec { id: raw.id, workloads: chosen, slower_permille: slower.round() as u32, kind: spec })
 }
 
 /// The keys that are set and belong to some kinds only.

@@ -74,7 +74,7 @@ fn slips_are_named_with_their_place_and_what_was_meant() {
     assert!(text.starts_with("mine.toml:11:11: unknown value `q53`") && text.contains("`q35`"), "{text}");
     let text = refused_with("[[environment]]\nid = \"d\"\nkind = \"docker\"\ndisk = \"raw\"\n");
     assert!(text.starts_with("mine.toml:11:8: environment.disk does not belong to kind docker"), "{text}");
-    assert!(text.contains("id, kind, workloads, runtime, network"), "{text}");
+    assert!(text.contains("id, kind, workloads, slower, runtime, network"), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Sizes and times as people write them: `256MiB`, `150ms`.
+//! Sizes, times and parts as people write them: `256MiB`, `150ms`, `5%`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,12 +20,48 @@ const SIZES: &[(&str, u64)] =
     &[("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 const TIMES: &[(&str, u64)] = &[("h", 3_600_000), ("min", 60_000), ("s", 1000), ("ms", 1)];
 
+/// A part of something, written as a number of per cent and `%`: `5%`, `2.5 %`. Above 0 and at most 100.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Percent {
+    /// As a fraction: 0.05 is 5 %.
+    pub fraction: f64,
+}
+
+impl FromStr for Percent {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let number = text.strip_suffix('%').map(|number| number.trim_end_matches(' '));
+        let plain = |number: &&str| number.chars().all(|c| c.is_ascii_digit() || c == '.');
+        let percent = number.filter(plain).and_then(|number| number.parse::<f64>().ok());
+        let fraction =
+            percent.filter(|percent| *percent > 0.0 && *percent <= 100.0).map(|percent| percent / 100.0);
+        fraction.map(|fraction| Self { fraction }).ok_or_else(|| UnitError {
+            text: shown(text),
+            what: "part",
+            number: "a number",
+            example: "5% or 2.5%",
+            hint: " (above 0 and at most 100)".to_owned(),
+        })
+    }
+}
+
+impl TryFrom<String> for Percent {
+    type Error = UnitError;
+
+    fn try_from(text: String) -> Result<Self, UnitError> {
+        text.parse()
+    }
+}
+
 /// A text that is no such quantity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {what}; write a whole number and a unit, such as {example}{hint}")]
+#[error("`{text}` is not a {what}; write {number} and a unit, such as {example}{hint}")]
 pub struct UnitError {
     text: String,
     what: &'static str,
+    number: &'static str,
     example: &'static str,
     hint: String,
 }
@@ -63,6 +99,7 @@ impl FromStr for Size {
         quantity(text, SIZES).map(Self).ok_or_else(|| UnitError {
             text: shown(text),
             what: "size",
+            number: "a whole number",
             example: "64KiB, 256MiB or 2GiB",
             hint: hint(),
         })
@@ -76,6 +113,7 @@ impl FromStr for Time {
         quantity(text, TIMES).map(|ms| Self(Duration::from_millis(ms))).ok_or_else(|| UnitError {
             text: shown(text),
             what: "time",
+            number: "a whole number",
             example: "150ms, 30s, 10min or 2h",
             hint: String::new(),
         })
@@ -139,6 +177,15 @@ mod tests {
         }
         let text = "256MB".parse::<Size>().unwrap_err().to_string();
         assert!(text.contains("`256MB` is not a size") && text.contains("powers of 1024"), "{text}");
+    }
+
+    #[test]
+    fn parts_are_per_cents() {
+        assert_eq!("5%".parse(), Ok(Percent { fraction: 0.05 }));
+        assert_eq!("2.5 %".parse(), Ok(Percent { fraction: 0.025 }));
+        for text in ["", "5", "%", "0%", "101%", "-1%", "1e1%", "NaN%", "inf%", "5.%x"] {
+            assert!(text.parse::<Percent>().is_err(), "{text}");
+        }
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use isocost::analysis::statistics::rank_sum;
 use isocost::measure::journal::Run;
 
 use super::experiment::{Logs, run};
-use super::host::{Host, Random, Shape};
+use super::host::{Host, Random, SHAPES, Shape};
 use super::{Share, line, table};
 
 /// How sessions differ and how many there are.
@@ -68,9 +68,61 @@ fn sessions_are_the_unit() {
     assert!(ours.value() > 0.95, "{ours:?}");
 }
 
+/// Families of 96 rows, one session a side, whose sessions differ as is assumed before a host is calibrated: how many have
+/// any alarm, and how often a row that doubled is found.
+fn families(shape: Shape, blocks: usize, families: u64, seed: u64) -> (Share, Share) {
+    let (mut alarms, mut found) = (Share::default(), Share::default());
+    for at in 0..families {
+        let mut random = Random::new(seed + at);
+        let mut session = |side: u64| -> Run {
+            let row = |row: u64| {
+                let mut host = Host::new(shape, blocks, seed + (at * 2 + side) * 1000 + row);
+                let doubled = if side == 1 && row == 0 { 2f64.ln() } else { 0.0 };
+                let level = 0.03 * random.normal() + doubled;
+                Logs { a: (0..blocks).map(|_| host.next() + level).collect(), b: Vec::new() }
+            };
+            run(&(0..96).map(row).collect::<Vec<_>>())
+        };
+        let (base, new) = (session(0), session(1));
+        let compared = compare::runs(&[&base], &[&new], &Options::default()).unwrap();
+        let called = |doubled: bool| {
+            compared.rows.iter().any(|row| {
+                (row.workload == "w0") == doubled && matches!(row.verdict, Verdict::Better | Verdict::Worse)
+            })
+        };
+        alarms.of += 1;
+        alarms.hits += u64::from(called(false));
+        found.of += 1;
+        found.hits += u64::from(called(true));
+    }
+    (alarms, found)
+}
+
+#[test]
+fn six_blocks_find_what_doubled_among_96_and_nothing_else() {
+    let mut all = Share::default();
+    for shape in SHAPES {
+        let (alarms, found) = families(shape, 6, 40, 91);
+        assert!(found.value() > 0.9, "{shape:?}: {found:?}");
+        all.of += alarms.of;
+        all.hits += alarms.hits;
+    }
+    assert!(all.hits <= 6, "{all:?}");
+}
+
 #[test]
 #[ignore = "prints tables for docs/statistics.md"]
 fn print_tables() {
+    table(
+        "One session a side, families of 96 rows, sessions that differ by 3 %: any alarm, and a row that doubled",
+        &["host", "blocks", "families with an alarm", "doubled row found"],
+    );
+    for shape in SHAPES {
+        for blocks in [6, 10, 20] {
+            let (alarms, found) = families(shape, blocks, 1000, 7_000);
+            line(&[shape.name().to_owned(), blocks.to_string(), alarms.long_text(), found.text()]);
+        }
+    }
     table(
         "Between runs of 20 blocks: false alarms at α = 1 %, and power for +10 %",
         &[

@@ -86,6 +86,7 @@ fn record(rows: usize, blocks: usize) -> RunRecord {
     let environment = |id: &str| EnvironmentSpec {
         id: id.into(),
         workloads: None,
+        slower_permille: 0,
         kind: KindSpec::Native(NativeSpec::default()),
     };
     let workload = |at: usize| WorkloadSpec {

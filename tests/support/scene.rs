@@ -98,6 +98,7 @@ pub(crate) fn integers() -> WorkOrder {
         bytes: 0,
         direct: false,
         seed: 1,
+        slower_permille: 0,
     }
 }
 

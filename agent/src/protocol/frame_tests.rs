@@ -14,16 +14,16 @@ fn workload() -> impl Strategy<Value = Workload> {
 }
 
 fn order() -> impl Strategy<Value = WorkOrder> {
-    (workload(), any::<u64>(), any::<u32>(), any::<u64>(), any::<bool>(), any::<u64>()).prop_map(
-        |(workload, duration_ns, threads, bytes, direct, seed)| WorkOrder {
+    (workload(), any::<u64>(), any::<u32>(), any::<u64>(), any::<bool>(), any::<u64>(), any::<u32>())
+        .prop_map(|(workload, duration_ns, threads, bytes, direct, seed, slower_permille)| WorkOrder {
             workload,
             duration_ns,
             threads,
             bytes,
             direct,
             seed,
-        },
-    )
+            slower_permille,
+        })
 }
 
 fn to_agent() -> impl Strategy<Value = ToAgent> {
@@ -214,9 +214,9 @@ fn the_most_latencies_fit_and_a_message_that_does_not_is_refused() {
     assert!(matches!(encode(&done(100_000)), Err(FrameError::TooLarge(_))));
 }
 
-/// A change of a message or of the frame must change [`VERSION`]: these bytes are version 1.
+/// A change of a message or of the frame must change [`VERSION`]: these bytes are version 2.
 #[test]
-fn the_bytes_of_version_1() {
+fn the_bytes_of_version_2() {
     let order = WorkOrder {
         workload: Workload::DiskSync,
         duration_ns: 300,
@@ -224,9 +224,10 @@ fn the_bytes_of_version_1() {
         bytes: 4096,
         direct: true,
         seed: 7,
+        slower_permille: 50,
     };
-    let expected = b"iso\xc0\x01\x00\x09\x00\x00\x00\x02\x0b\xac\x02\x01\x80\x20\x01\x07";
+    let expected = b"iso\xc0\x02\x00\x0a\x00\x00\x00\x02\x0b\xac\x02\x01\x80\x20\x01\x07\x32";
     assert_eq!(encode(&ToAgent::Prepare(order)).unwrap(), expected);
     let failed = FromAgent::Failed { name: "io".into(), detail: "x".into() };
-    assert_eq!(encode(&failed).unwrap(), b"iso\xc0\x01\x00\x06\x00\x00\x00\x05\x02io\x01x");
+    assert_eq!(encode(&failed).unwrap(), b"iso\xc0\x02\x00\x06\x00\x00\x00\x05\x02io\x01x");
 }

@@ -12,7 +12,7 @@ fn layer() -> tempfile::TempDir {
 }
 
 fn order(workload: Workload, bytes: u64, direct: bool) -> WorkOrder {
-    WorkOrder { workload, duration_ns: 0, threads: 1, bytes, direct, seed: 5 }
+    WorkOrder { workload, duration_ns: 0, threads: 1, bytes, direct, seed: 5, slower_permille: 0 }
 }
 
 fn done(order: &WorkOrder, layer: &Path) -> WorkDone {

@@ -55,6 +55,20 @@ impl<'a> Pace<'a> {
         self.seen_gone
     }
 
+    /// Takes so many thousandths longer than the work took, busily.
+    pub fn linger(&mut self, permille: u32) {
+        let longer = u128::from(self.elapsed_ns()) * u128::from(permille) / 1000;
+        let until = self.last_ns.saturating_add(u64::try_from(longer).unwrap_or(u64::MAX));
+        while self.last_ns < until {
+            let now = clock::now_ns();
+            if self.is_gone_at(now) {
+                return;
+            }
+            std::hint::spin_loop();
+            self.last_ns = self.last_ns.max(now);
+        }
+    }
+
     /// From the start to the end of the last batch, in nanoseconds.
     #[must_use]
     pub fn elapsed_ns(&self) -> u64 {
@@ -71,6 +85,24 @@ impl<'a> Pace<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lingering_takes_its_part_and_ends_with_the_listener() {
+        let mut pace = Pace::new(0, &|| false);
+        let from = pace.start();
+        pace.goes_on_at(from + 2_000_000);
+        pace.linger(0);
+        assert_eq!(pace.elapsed_ns(), 2_000_000);
+        pace.linger(500);
+        assert!((3_000_000..1_000_000_000).contains(&pace.elapsed_ns()), "{}", pace.elapsed_ns());
+
+        let hour_ns = 3_600_000_000_000;
+        let mut pace = Pace::new(u64::MAX, &|| true);
+        let from = pace.start();
+        assert!(!pace.goes_on_at(from + hour_ns));
+        pace.linger(1000);
+        assert_eq!(pace.elapsed_ns(), hour_ns, "nobody waits for another hour");
+    }
 
     #[test]
     fn batches_end_with_the_time_or_with_the_listener() {

@@ -15,7 +15,12 @@ fn record() -> RunRecord {
         kernel: KernelChoice::Debian(None),
         disk: DiskFormat::Qcow2,
     };
-    let qemu = EnvironmentSpec { id: "qemu".into(), workloads: None, kind: KindSpec::Qemu(spec) };
+    let qemu = EnvironmentSpec {
+        id: "qemu".into(),
+        workloads: None,
+        slower_permille: 0,
+        kind: KindSpec::Qemu(spec),
+    };
     record.plan.suite.environments.push(qemu);
     let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     record.environments[1].prepared.facts = vec![

@@ -2,16 +2,18 @@
 //!
 //! - From five sessions of the base on, how much sessions differ is measured: the new side's mean must leave the
 //!   prediction limit t(K − 1) · s · √(1/L + 1/K). Two or more sessions of the new side add to s and to the degrees of freedom.
-//! - With fewer, it is a prior: the error is that of the sessions' own values and `between_sessions` for each.
-//! - With one session a side the rank-sum test must refuse as well: it needs no distribution, but sees one session's luck
-//!   as a difference, so that it alone is not enough.
+//! - With fewer, it is a prior: the error is that of the sessions' own values and `between_sessions` for each, with the
+//!   degrees of freedom of the former alone: what is assumed is not known any better.
+//! - With one session a side the rank-sum test must refuse as well, at α: it needs no distribution, but sees one session's
+//!   luck as a difference, so that it alone is not enough. It is not asked for the family's level, which few blocks cannot
+//!   reach however large the change: that level is kept by the other test.
 
 use super::change::Why;
-use super::evidence::{Evidence, Sight, quantile, two_sided};
+use super::evidence::{Evidence, Sight, two_sided};
 use super::judge::Weighed;
 use super::options::Options;
 use crate::analysis::session::{self, Session};
-use crate::analysis::statistics::rank_sum;
+use crate::analysis::statistics::{normal, rank_sum};
 
 /// So many sessions of the base measure how much sessions differ.
 pub(super) const ENOUGH_SESSIONS: usize = 5;
@@ -32,13 +34,15 @@ pub(super) fn weigh(base: &Logs, new: &Logs, floor: f64, options: &Options) -> W
     let each = 1.0 / of_base.len() as f64 + 1.0 / of_new.len() as f64;
     let error = deviation.max(floor) * each.sqrt();
     let mut p = two_sided(shift, error, freedom);
-    let mut half =
-        quantile(1.0 - options.alpha / 2.0, freedom).map(|quantile| (quantile * error, quantile * error));
+    let mut half = normal::t_quantile(1.0 - options.alpha / 2.0, freedom)
+        .map(|quantile| (quantile * error, quantile * error));
     let mut sight = Sight::Error { error, freedom };
     if let ([base], [new]) = (&base[..], &new[..]) {
-        p = p.max(rank_sum::p(new, base));
+        let heap = rank_sum::p(new, base);
+        p = if heap > options.alpha { p.max(heap) } else { p };
         half = half.and_then(|half| wider(half, base, new, options));
-        sight = Sight::Pair { error, base: base.clone(), new: new.clone() };
+        let (base, new) = (base.clone(), new.clone());
+        sight = Sight::Pair { error, freedom, base, new, alpha: options.alpha };
     }
     let interval = half.map(|(below, above)| (shift - below, shift + above));
     Weighed::Evidence(Evidence { shift, interval, p, sight })
@@ -54,7 +58,9 @@ fn deviation(base: &[Session], new: &[Session], prior: f64) -> (f64, f64) {
         // Sessions that happen to agree better than their own errors allow are luck.
         return (seen.max(within).sqrt(), freedom);
     }
-    (seen.max(within + prior * prior).sqrt(), f64::INFINITY)
+    let assumed = within + prior * prior;
+    let inside: f64 = both.iter().map(|one| one.freedom).sum();
+    (seen.max(assumed).sqrt(), inside)
 }
 
 /// The half-widths on either side, at least those of the rank-sum test's interval.

@@ -20,8 +20,7 @@ pub(super) struct Evidence {
 pub(super) enum Sight {
     /// The signed-rank test on one logarithm of a ratio a block.
     Blocks(Vec<f64>),
-    /// Student's t with so many degrees of freedom on a shift with that standard error; the normal distribution where
-    /// they are infinite.
+    /// Student's t with so many degrees of freedom on a shift with that standard error.
     Error {
         /// Standard error of the shift.
         error: f64,
@@ -32,10 +31,14 @@ pub(super) enum Sight {
     Pair {
         /// Standard error of the shift with what sessions add.
         error: f64,
+        /// Its degrees of freedom.
+        freedom: f64,
         /// Logarithms of the base.
         base: Vec<f64>,
         /// Logarithms of the new run.
         new: Vec<f64>,
+        /// At which level the rank-sum test is asked.
+        alpha: f64,
     },
 }
 
@@ -55,13 +58,14 @@ impl Sight {
                 Some(half + beyond * error)
             }
             Self::Error { error, freedom } => {
-                let quantile = |p| quantile(p, *freedom);
+                let quantile = |p| normal::t_quantile(p, *freedom);
                 Some((quantile(1.0 - alpha / 2.0)? + quantile(power)?) * error)
             }
-            Self::Pair { error, base, new } => {
-                let (shift, ends) = rank_sum::shift(base, new, 1.0 - alpha)?;
-                let half = half_width(shift, ends?).max(normal::quantile(1.0 - alpha / 2.0) * error);
-                Some(half + normal::quantile(power) * error)
+            Self::Pair { error, freedom, base, new, alpha: of_heap } => {
+                let (shift, ends) = rank_sum::shift(base, new, 1.0 - of_heap)?;
+                let half =
+                    half_width(shift, ends?).max(normal::t_quantile(1.0 - alpha / 2.0, *freedom)? * error);
+                Some(half + normal::t_quantile(power, *freedom)? * error)
             }
         }
     }
@@ -75,17 +79,11 @@ fn half_width(centre: f64, (low, high): (f64, f64)) -> f64 {
     (high - centre).max(centre - low)
 }
 
-/// Of Student's t, or of the normal distribution for infinite degrees of freedom.
-pub(super) fn quantile(p: f64, freedom: f64) -> Option<f64> {
-    if freedom.is_infinite() { Some(normal::quantile(p)) } else { normal::t_quantile(p, freedom) }
-}
-
 /// Two-sided p of a shift with that standard error.
 pub(super) fn two_sided(shift: f64, error: f64, freedom: f64) -> f64 {
     if shift == 0.0 {
         return 1.0;
     }
     let distance = if error > 0.0 { shift.abs() / error } else { f64::INFINITY };
-    let tail = if freedom.is_infinite() { normal::cdf(-distance) } else { normal::t_cdf(-distance, freedom) };
-    (2.0 * tail).min(1.0)
+    (2.0 * normal::t_cdf(-distance, freedom)).min(1.0)
 }

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::measure::record::{EnvironmentRecord, Host, RunRecord};
 use crate::suite::{EnvironmentSpec, Suite, WorkloadSpec};
 
 /// Something that two runs do not have in common.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mismatch {
     /// What.
     pub what: String,
@@ -129,9 +129,10 @@ fn suites(base: &Suite, new: &Suite, all: &mut Collector) {
     let theirs: BTreeMap<&str, &EnvironmentSpec> =
         new.environments.iter().map(|one| (one.id.as_str(), one)).collect();
     for one in &base.environments {
-        if let Some(other) = theirs.get(one.id.as_str()).filter(|other| other.kind != one.kind) {
-            all.differ(&format!("environment {}", one.id), &kind(one), &kind(other), true);
-        }
+        let Some(other) = theirs.get(one.id.as_str()) else { continue };
+        all.differ(&format!("environment {}", one.id), &kind(one), &kind(other), true);
+        let slower = |one: &EnvironmentSpec| format!("{} %", f64::from(one.slower_permille) / 10.0);
+        all.differ(&format!("what {} is slowed by on purpose", one.id), &slower(one), &slower(other), false);
     }
 }
 

@@ -35,6 +35,7 @@ pub fn inside(run: &Run, base: &str, new: &str, options: &Options) -> Result<Com
         .series
         .iter()
         .filter(|one| one.key.environment == new)
+        .filter(|one| options.only.holds(new, one.key.workload, one.key.metric))
         .filter_map(|one| Some((*of_base.get(&Key { environment: base, ..one.key })?, one)));
     let rows: Vec<Row<'_>> = both.map(|(base, new)| row(base, new, options)).collect();
     if rows.is_empty() {

@@ -26,7 +26,7 @@ pub use alarms::{Alarms, alarms};
 pub use change::{Basis, Change, Comparison, Design, Finding, Side, Verdict, Why};
 pub use error::Refusal;
 pub use inside::inside;
-pub use options::Options;
+pub use options::{Only, Options};
 pub use runs::runs;
 
 #[cfg(test)]

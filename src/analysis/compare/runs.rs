@@ -27,7 +27,7 @@ pub fn runs(base: &[&Run], new: &[&Run], options: &Options) -> Result<Comparison
     if rows.is_empty() {
         return Err(Refusal::NothingInCommon);
     }
-    warnings.extend(sides.lonely(&rows));
+    warnings.extend(sides.lonely(&rows, options));
     let rows = judge::all(rows, options);
     let count = |runs: &[&Run]| u32::try_from(runs.len()).unwrap_or(u32::MAX);
     Ok(Comparison {

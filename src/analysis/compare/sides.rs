@@ -15,6 +15,7 @@ use crate::analysis::session::of_block;
 use crate::analysis::summarise::control;
 use crate::environment::Accelerator;
 use crate::measure::journal::Run;
+use crate::measure::metric::Family;
 
 /// One run, sorted.
 struct Session<'a> {
@@ -65,6 +66,9 @@ impl<'a> Sides<'a> {
         let mut rows = Vec::new();
         for series in keys {
             let key = series.key;
+            if !options.only.holds(key.environment, key.workload, key.metric) {
+                continue;
+            }
             let (Some(ours), Some(theirs)) = (held(&base, &self.base, &key), held(&new, &self.new, &key))
             else {
                 continue;
@@ -112,12 +116,17 @@ impl<'a> Sides<'a> {
     }
 
     /// Environments that have no row.
-    pub(super) fn lonely(&self, rows: &[Row<'_>]) -> Vec<String> {
+    pub(super) fn lonely(&self, rows: &[Row<'_>], options: &Options) -> Vec<String> {
         let compared: HashSet<&str> = rows.iter().map(|row| row.key.environment).collect();
         let mut told = Vec::new();
         for (side, word) in [(&self.base, "base"), (&self.new, "new run")] {
             let ids = side.iter().flat_map(|one| &one.run.record.plan.suite.environments).map(|one| &one.id);
-            for id in ids.filter(|id| !compared.contains(id.as_str())) {
+            let missed = |id: &&String| {
+                let control = self.base.first().and_then(|one| control(&one.run.record));
+                let left_out = options.across && control == Some(id.as_str());
+                !compared.contains(id.as_str()) && !left_out && options.only.has_environment(id)
+            };
+            for id in ids.filter(missed) {
                 let text = format!("{id} of the {word} was not compared");
                 if !told.contains(&text) {
                     told.push(text);
@@ -175,7 +184,13 @@ fn weigh(base: &[Held<'_>], new: &[Held<'_>], options: &Options) -> Weighed {
     if first.series.exact() && !options.across {
         return exact::weigh(&series_of(base), &series_of(new));
     }
-    let log = if options.across { log_ratios } else { log_values };
+    // Starts are held against a burst of them, where every session has one: one native start is too short to be steady.
+    let burst = base.iter().chain(new).all(|one| burst(one).is_some());
+    let log = |one: &Held<'_>| match (options.across, burst) {
+        (false, _) => log_values(one),
+        (true, false) => log_ratios(one),
+        (true, true) => log_bursts(one),
+    };
     let logs = |side: &[Held<'_>]| side.iter().filter(|one| !one.series.taken.is_empty()).map(log).collect();
     match (logs(base), logs(new)) {
         (Ok(of_base), Ok(of_new)) => between::weigh(&of_base, &of_new, floor(first.series), options),
@@ -190,14 +205,45 @@ fn log_values(held: &Held<'_>) -> Result<Vec<f64>, Why> {
     values.map(|value| if value > 0.0 { Ok(value.ln()) } else { Err(Why::Zero) }).collect()
 }
 
+/// The native burst of starts that a start is held against.
+fn burst<'s>(held: &Held<'s>) -> Option<&'s Series<'s>> {
+    let metric = control::fitting(held.series.key.metric).filter(|_| is_startup(held.series))?;
+    let control = control(&held.session.run.record)?;
+    let fits = |one: &&Series<'_>| {
+        one.key.environment == control && one.key.metric == metric && !one.taken.is_empty()
+    };
+    held.session.groups.series.iter().find(fits)
+}
+
+fn is_startup(series: &Series<'_>) -> bool {
+    series.metric.is_some_and(|metric| metric.family == Family::Startup)
+}
+
+/// ln(value · rate of the burst) for each block: how many native starts of a burst the start takes.
+fn log_bursts(held: &Held<'_>) -> Result<Vec<f64>, Why> {
+    may_state(held)?;
+    let Some(burst) = burst(held) else { return Ok(Vec::new()) };
+    let pairs = pair::pairs(held.series, burst);
+    if pairs.iter().any(|pair| pair.value <= 0.0 || pair.control <= 0.0) {
+        return Err(Why::Zero);
+    }
+    Ok(pairs.iter().map(|pair| pair.value.ln() + pair.control.ln()).collect())
+}
+
+/// May the session state ratios to its control, and which is that?
+fn may_state<'s>(held: &Held<'s>) -> Result<&'s str, Why> {
+    let record = &held.session.run.record;
+    let control = control(record).ok_or(Why::Withheld)?;
+    match comparability::pair(record, control, held.series.key.environment).withheld {
+        None => Ok(control),
+        Some(_) => Err(Why::Withheld),
+    }
+}
+
 /// ln(value / control) for each block, where the session may state the ratio.
 fn log_ratios(held: &Held<'_>) -> Result<Vec<f64>, Why> {
     let Held { session, series } = held;
-    let record = &session.run.record;
-    let control = control(record).ok_or(Why::Withheld)?;
-    if comparability::pair(record, control, series.key.environment).withheld.is_some() {
-        return Err(Why::Withheld);
-    }
+    let control = may_state(held)?;
     let key = Key { environment: control, accelerator: Accelerator::None, ..series.key };
     let Some(control) = session.groups.series.iter().find(|one| one.key == key) else {
         return Ok(Vec::new());

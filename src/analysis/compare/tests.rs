@@ -216,6 +216,29 @@ fn other_hosts_are_refused_by_name_and_compared_across_by_ratio() {
 }
 
 #[test]
+fn across_hosts_a_start_is_held_against_a_burst_of_starts() {
+    // The other host is half as fast: its starts take twice as long, and its bursts make half as many.
+    let with = |slower: f64, id: &str| {
+        let mut run = session(100.0 * slower, 1);
+        run.record.run_id = id.into();
+        for block in 2..14 {
+            let wobble = 1.0 + f64::from(block * 5 % 12) / 1000.0;
+            run.samples.push(sample(block, "native", "cpu.fork-exec.rate", 1000.0 / slower * wobble));
+        }
+        // One native start is a millisecond, and no measure of a host.
+        for one in run.samples.iter_mut().filter(|one| one.environment == "native" && one.metric == READY) {
+            one.outcome = crate::measure::sample::Outcome::Value(1.0 + f64::from(one.block % 7));
+        }
+        run
+    };
+    let options = Options { across: true, ..Options::default() };
+    let comparison = runs(&[&with(1.0, "r1")], &[&with(2.0, "r2")], &options).unwrap();
+    let docker = row(&comparison, "docker", READY);
+    assert!((docker.change.unwrap().value - 1.0).abs() < 0.01, "{docker:?}");
+    assert!(docker.detectable.unwrap() < 0.3, "{docker:?}");
+}
+
+#[test]
 fn a_changed_suite_agent_kernel_or_accelerator_is_refused() {
     let base = session(100.0, 1);
     let refused = |change: &dyn Fn(&mut Run)| {

@@ -83,6 +83,11 @@ mod tests {
         near(t_quantile(0.99, 2.0).unwrap(), 6.964_557);
         near(t_cdf(-6.964_557, 2.0), 0.01);
         assert_eq!(t_quantile(0.99, 0.0), None);
+        for freedom in [10.5, 100.0, 1234.5, 9_999.0] {
+            let found = t_quantile(0.9999, freedom).unwrap();
+            assert!(found > quantile(0.9999) && found < 1.6 * quantile(0.9999), "{freedom}: {found}");
+            near(t_cdf(-found, freedom), 0.0001);
+        }
         near(chi_squared_quantile(0.05, 10.0).unwrap(), 3.940_299);
         near(binomial_cdf(3, 10, 0.5), 0.171_875);
         near(binomial_cdf(0, 5, 0.2), 0.327_68);

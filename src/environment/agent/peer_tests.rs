@@ -83,7 +83,7 @@ fn answers(answers: Vec<FromAgent>) -> impl FnOnce(UnixStream) + Send {
 
 fn order() -> WorkOrder {
     let workload = Workload::CpuInteger;
-    WorkOrder { workload, duration_ns: 1, threads: 1, bytes: 0, direct: false, seed: 0 }
+    WorkOrder { workload, duration_ns: 1, threads: 1, bytes: 0, direct: false, seed: 0, slower_permille: 0 }
 }
 
 fn done(latencies: usize) -> FromAgent {

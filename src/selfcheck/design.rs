@@ -1,0 +1,82 @@
+//! What each experiment is.
+
+use crate::environment::Kind;
+use crate::suite::{self, DockerSpec, EnvironmentSpec, KindSpec, NativeSpec, Suite, SuiteError};
+
+/// The two names.
+pub(super) const NAMES: (&str, &str) = ("a", "b");
+
+/// By how much the third is slowed, in thousandths, one after the other.
+pub(super) const SLOWER: [u32; 3] = [100, 50, 20];
+
+/// Every so many-th experiment has a third, slowed one.
+const WITH_A_THIRD: u32 = 3;
+
+/// Every so many-th is of another kind than the first: the others are cheaper.
+const OF_ANOTHER_KIND: u32 = 4;
+
+/// One experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Design {
+    /// From 0.
+    pub number: u32,
+    /// What runs under two names.
+    pub kind: Kind,
+    /// Thousandths by which a third environment is slowed; `None`: there is none.
+    pub slower: Option<u32>,
+}
+
+impl Design {
+    /// The experiment with that number, from 0; `kinds` is not empty.
+    pub(super) fn of(number: u32, kinds: &[Kind]) -> Self {
+        let first = kinds.first().copied().unwrap_or(Kind::Native);
+        let others = kinds.get(1..).unwrap_or_default();
+        let turn = number / OF_ANOTHER_KIND;
+        let other = others.get(turn as usize % others.len().max(1)).copied();
+        let is_other = number % OF_ANOTHER_KIND == 1;
+        let slower = number
+            .is_multiple_of(WITH_A_THIRD)
+            .then(|| SLOWER[(number / WITH_A_THIRD) as usize % SLOWER.len()]);
+        Self { number, kind: if is_other { other.unwrap_or(first) } else { first }, slower }
+    }
+
+    /// The order of everything in it comes from this.
+    pub(super) fn seed(&self) -> u64 {
+        u64::from(self.number) + 1
+    }
+
+    pub(super) fn kind_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Native => "native",
+            Kind::Docker => "docker",
+            Kind::Qemu => "qemu",
+        }
+    }
+
+    /// What the slowed one is called, each size of its own.
+    pub(super) fn slowed_id(permille: u32) -> String {
+        format!("slower-{permille}")
+    }
+
+    /// # Errors
+    /// A fault in this program's own suite.
+    pub(super) fn suite(&self) -> Result<Suite, SuiteError> {
+        let mut suite = suite::parse(include_str!("suite.toml"), "selfcheck.toml")?;
+        if self.kind != Kind::Native {
+            suite.name = format!("{}-{}", suite.name, self.kind_name());
+        }
+        suite.environments = [NAMES.0, NAMES.1].map(|id| self.environment(id.to_owned(), 0)).into();
+        if let Some(permille) = self.slower {
+            suite.environments.push(self.environment(Self::slowed_id(permille), permille));
+        }
+        Ok(suite)
+    }
+
+    fn environment(&self, id: String, slower_permille: u32) -> EnvironmentSpec {
+        let kind = match self.kind {
+            Kind::Docker => KindSpec::Docker(DockerSpec { runtime: "runc".into(), network: false }),
+            Kind::Native | Kind::Qemu => KindSpec::Native(NativeSpec::default()),
+        };
+        EnvironmentSpec { id, workloads: None, slower_permille, kind }
+    }
+}

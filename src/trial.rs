@@ -1,0 +1,69 @@
+//! A run that nobody keeps: a pilot, a check. Its folder is in the cache and goes with it.
+//!
+//! In: a plan. Out: the [`Run`], read back from its journal as any other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::environment::agent::StopSignal;
+use crate::measure::journal::{self, JournalError, Run};
+use crate::plan::Plan;
+use crate::run::{self, Event, RunError, RunOptions};
+
+/// What such runs are given beside their plan.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// Where the states of runs are kept; its disk is the one that is measured.
+    pub cache: PathBuf,
+    /// The agent's bytes.
+    pub agent: Arc<[u8]>,
+    /// Ends a run early.
+    pub stop: StopSignal,
+}
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    /// The run could not be.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Its folder could not be made.
+    #[error("cannot make a folder in {}: {source}; name another with --cache DIR", path.display())]
+    Folder {
+        /// Where.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// Its journal could not be read back.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Trial {
+    /// Carries the plan out; no block begins after `budget`. `events` is told what happens.
+    ///
+    /// # Errors
+    /// What kept it from measuring, or its journal from being read.
+    pub fn run(
+        &self,
+        plan: &Plan,
+        budget: Option<Duration>,
+        events: &dyn Fn(Event),
+    ) -> Result<Run, TrialError> {
+        let failed = |source| TrialError::Folder { path: self.cache.clone(), source };
+        std::fs::create_dir_all(&self.cache).map_err(failed)?;
+        let folder = tempfile::Builder::new().prefix("trial-").tempdir_in(&self.cache).map_err(failed)?;
+        let output = folder.path().join("run");
+        let options = RunOptions {
+            output: output.clone().into(),
+            cache: self.cache.clone(),
+            agent: Arc::clone(&self.agent),
+            budget,
+            stop: self.stop.clone(),
+        };
+        run::execute(plan, &options, events)?;
+        Ok(journal::read(&output)?)
+    }
+}
