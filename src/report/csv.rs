@@ -5,13 +5,14 @@
 //! text, and one that begins with a tab, a line end or an apostrophe, gets an apostrophe in front; [`unguarded`] takes it off.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write;
 
 use crate::analysis::{Missing, Ratio, Row, Summary};
 use crate::environment::Accelerator;
 use crate::measure::journal::Run;
-use crate::measure::metric;
+use crate::measure::metric::CATALOGUE;
 use crate::measure::sample::{Outcome, Sample};
 use crate::report::view::role;
 
@@ -63,24 +64,31 @@ pub const SUMMARY_COLUMNS: [&str; 19] = [
 pub fn samples(run: &Run, to: impl Write) -> csv::Result<()> {
     let mut file = csv::WriterBuilder::new().buffer_capacity(1 << 18).from_writer(to);
     file.write_record(SAMPLE_COLUMNS)?;
+    let units: HashMap<&str, &str> = CATALOGUE.iter().map(|metric| (metric.name, metric.unit)).collect();
     let mut line = Line::new(&mut file);
     for sample in &run.samples {
         line.text(&run.record.run_id)?;
-        sample_fields(&mut line, run, sample)?;
+        let unit = units.get(sample.metric.as_str()).copied().unwrap_or("");
+        sample_fields(&mut line, run, sample, unit)?;
         line.end()?;
     }
     file.flush()?;
     Ok(())
 }
 
-fn sample_fields<W: Write>(line: &mut Line<'_, W>, run: &Run, sample: &Sample) -> csv::Result<()> {
+fn sample_fields<W: Write>(
+    line: &mut Line<'_, W>,
+    run: &Run,
+    sample: &Sample,
+    unit: &str,
+) -> csv::Result<()> {
     line.number(sample.block)?;
     line.number(sample.position)?;
     line.text(&sample.environment)?;
     line.text(accelerator(sample.accelerator))?;
     line.text(&sample.workload)?;
     line.text(&sample.metric)?;
-    line.text(metric::find(&sample.metric).map_or("", |metric| metric.unit))?;
+    line.text(unit)?;
     line.figure(sample.value())?;
     line.number(sample.started_at)?;
     line.number(role(run, sample.block, sample.warm_up))?;

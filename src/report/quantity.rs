@@ -83,12 +83,17 @@ fn named(number: &str, name: &str) -> String {
     if name.is_empty() { number.to_owned() } else { format!("{number} {name}") }
 }
 
-/// The value and its interval with as many digits as the interval's width is worth.
+/// The value and its interval, with the digits that the interval's width is worth: three significant ones of the value where
+/// they are no more than two of the width, and always one of the width.
 fn bounded(estimate: &Estimate, factor: f64) -> (String, Option<String>) {
     let middle = estimate.value * factor;
     let Some(Interval { low, high }) = estimate.interval else { return (number(middle, 3), None) };
     let (low, high) = (low * factor, high * factor);
-    let digits = decimals(middle, 3).max(decimals(high - low, 1).min(decimals(middle, 3) + 2));
+    let usual = decimals(middle, 3);
+    let digits = match high - low {
+        width if width > 0.0 => decimals(width, 2).min(usual).max(decimals(width, 1).min(usual + 2)),
+        _ => usual,
+    };
     let show = |x: f64| fixed(x, digits);
     (show(middle), Some(format!("{}–{}", show(low), show(high))))
 }
@@ -157,10 +162,12 @@ mod tests {
     fn an_interval_is_in_its_values_scale_and_has_the_digits_it_needs() {
         assert_eq!(estimate(&with(141.2, 138.1, 144.4), "ms"), "141 ms [138–144]");
         assert_eq!(estimate(&with(141.2, 141.15, 141.26), "ms"), "141.2 ms [141.2–141.3]");
+        assert_eq!(estimate(&with(18.9, 7.9, 49.2), "ms"), "19 ms [8–49]");
         assert_eq!(estimate(&with(999.0, 990.0, 1010.0), "ms"), "999 ms [990–1010]");
         assert_eq!(estimate(&with(5.0, 5.0, 5.0), "ms"), "5.00 ms [5.00–5.00]");
         assert_eq!(estimate(&Estimate { value: 2048.0, interval: None }, "bytes"), "2.00 KiB");
         assert_eq!(ratio(&with(7.91, 7.7, 8.12)), "7.91× [7.70–8.12]");
+        assert_eq!(ratio(&with(0.554, 0.397, 0.928)), "0.55× [0.40–0.93]");
     }
 
     #[test]

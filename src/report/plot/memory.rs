@@ -20,6 +20,8 @@ const WIDE: f64 = 15.0;
 
 struct Line<'a> {
     environment: &'a Environment<'a>,
+    /// The one of its environment that is drawn strongly: of median length.
+    typical: bool,
     resident: Vec<(f64, f64)>,
     pss: Vec<(f64, f64)>,
 }
@@ -57,19 +59,28 @@ fn lines<'a>(view: &'a View<'a>) -> Vec<Line<'a>> {
         let of_it = |timeline: &&Timeline| {
             timeline.environment == environment.id && view.role(timeline.block, false) == Role::Measured
         };
-        let cells: Vec<&Timeline> = view.run.timelines.iter().filter(of_it).collect();
+        let mut cells: Vec<&Timeline> = view.run.timelines.iter().filter(of_it).collect();
+        cells.sort_by(|a, b| length(a).total_cmp(&length(b)));
         let chosen = thin::indices(cells.len(), CELLS);
-        all.extend(chosen.into_iter().filter_map(|i| line(environment, cells[i])));
+        let middle = chosen.len().saturating_sub(1) / 2;
+        let lines = chosen.iter().enumerate().filter_map(|(i, cell)| line(environment, cells[*cell], i == middle));
+        all.extend(lines);
     }
+    // Those that stand out lie on top.
+    all.sort_by_key(|line| line.typical);
     all
 }
 
-fn line<'a>(environment: &'a Environment<'a>, timeline: &Timeline) -> Option<Line<'a>> {
+fn length(timeline: &Timeline) -> f64 {
+    timeline.points.last().map_or(0.0, |point| point.at_ms)
+}
+
+fn line<'a>(environment: &'a Environment<'a>, timeline: &Timeline, typical: bool) -> Option<Line<'a>> {
     let sound = timeline.points.iter().filter(|point| point.at_ms.is_finite() && point.at_ms >= 0.0);
     let resident: Vec<_> = sound.clone().map(|point| (point.at_ms, point.resident_bytes as f64)).collect();
     let pss: Vec<_> = sound.filter_map(|point| Some((point.at_ms, point.pss_bytes? as f64))).collect();
-    let line =
-        Line { environment, resident: thin::peaks(&resident, POINTS), pss: thin::peaks(&pss, POINTS / 4) };
+    let (resident, pss) = (thin::peaks(&resident, POINTS), thin::peaks(&pss, POINTS / 4));
+    let line = Line { environment, typical, resident, pss };
     (!line.resident.is_empty()).then_some(line)
 }
 
@@ -126,16 +137,19 @@ fn curve(scene: &mut Scene, line: &Line<'_>, x: &Axis, y: &Axis) {
     let points: Vec<_> = line.resident.iter().map(place).collect();
     if points.len() > 1 {
         let colour = palette::colour(index);
-        scene.shapes.push(Shape::Line { points, colour, width: 1.5, opacity: 0.7 });
+        let (width, opacity) = if line.typical { (2.0, 1.0) } else { (1.2, 0.35) };
+        scene.shapes.push(Shape::Line { points, colour, width, opacity });
     } else {
         points.iter().for_each(|point| palette::marker(scene, index, *point, 2.0, 0.7));
     }
-    line.pss.iter().map(place).for_each(|point| palette::marker(scene, index, point, 3.2, 0.9));
+    if line.typical {
+        line.pss.iter().map(place).for_each(|point| palette::marker(scene, index, point, 3.4, 1.0));
+    }
 }
 
 fn caption() -> String {
     "Lines: resident memory of all processes of the instance and of its engine's share, read at 10 Hz or better; pages that \
      processes share are in each of them. Marks: proportional memory (PSS) of the same, in which a shared page counts once. \
-     One line is one cell of a measured block."
+     One line is one cell of a measured block; the cell of median length is drawn strongly, with its marks."
         .to_owned()
 }
