@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use isocost::environment::{Accelerator, Kind};
@@ -42,7 +43,7 @@ fn shell() {
     let Some(machine) = machine(&suite) else { return };
     machine.shell(&Job {
         script: "install -m 755 isocost /usr/local/bin/isocost; apt-get update; exec sleep infinity",
-        files: &[(Path::new(PROGRAM), "isocost")],
+        files: &[(PathBuf::from(PROGRAM), "isocost".into())],
         deadline: DEADLINE,
     });
 }
@@ -64,17 +65,17 @@ fn visit(suite: &str) {
     let Some(machine) = machine(suite) else { return };
     let made = began.elapsed();
     let left = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/machine/left.pl"));
-    let out = machine.run(&Job {
-        script: include_str!("support/machine/visit.sh"),
-        files: &[(Path::new(PROGRAM), "isocost"), (left, "left.pl")],
-        deadline: DEADLINE,
-    });
+    let mut files = vec![(PathBuf::from(PROGRAM), "isocost".into()), (left.to_owned(), "left.pl".into())];
+    files.extend(libraries());
+    let script = include_str!("support/machine/visit.sh");
+    let out = machine.run(&Job { script, files: &files, deadline: DEADLINE });
     eprintln!("{suite}: made or found in {made:.0?}, used for {:.0?}", began.elapsed() - made);
     let visit = Visit { out };
     eprintln!("{}", visit.text("times"));
 
     visit.every_step_is_done();
     visit.nothing_is_left();
+    visit.a_killed_run_is_found();
     for who in ["root", "user"] {
         let run = visit.run(who);
         it_is_whole(&run, who == "root");
@@ -83,6 +84,32 @@ fn visit(suite: &str) {
         the_agent_is_the_same_everywhere(&run);
     }
     every_family_has_figures(&visit.run("root"));
+    visit.emulated_runs_are_kept_apart(&scratch(suite));
+}
+
+/// Beside the machine's folder, and made anew.
+fn scratch(suite: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian-machine-host").join(suite);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// What the program was linked with on this host, the loader among it, and where it goes in the machine.
+fn libraries() -> Vec<(PathBuf, String)> {
+    let listed = Command::new("ldd").arg(PROGRAM).output().unwrap();
+    let text = String::from_utf8(listed.stdout).unwrap();
+    let paths = text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from);
+    paths.map(|path| (path.clone(), format!("lib/{}", path.file_name().unwrap().display()))).collect()
+}
+
+/// The program on this host, with the cache of its tests; returns what it said.
+fn here(arguments: &[&str], codes: &[i32]) -> String {
+    let cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/cache");
+    let output = Command::new(PROGRAM).args(arguments).args(["--cache", cache]).output().unwrap();
+    let wrong = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code().is_some_and(|code| codes.contains(&code)), "{arguments:?}: {wrong}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// What came out of a machine.
@@ -103,7 +130,8 @@ impl Visit {
     fn every_step_is_done(&self) {
         let steps = ["doctor", "run", "clean", "left"];
         let steps = ["root", "user"].iter().flat_map(|who| steps.map(|step| format!("{who}-{step}")));
-        for step in steps.chain(["update".into(), "left-before".into()]) {
+        let more = ["update", "left-before", "killed-before", "killed-clean", "killed-left"].map(String::from);
+        for step in steps.chain(more) {
             let (said, wrong) = (self.text(&format!("{step}.stdout")), self.text(&format!("{step}.stderr")));
             // The memory of a container's processes, which are root's, is a failed sample for anybody else.
             let expected = if step == "user-run" { "4\n" } else { "0\n" };
@@ -117,10 +145,46 @@ impl Visit {
         for seen in ["process sleep\n", "group /sys/fs/cgroup/isocost-probe\n", "file /tmp/isocost-probe\n"] {
             assert!(probe.contains(seen), "a thing that is left is not seen: {seen:?} in {probe}");
         }
-        for step in ["left-before", "root-left", "user-left"] {
+        for step in ["left-before", "root-left", "killed-left", "user-left"] {
             assert_eq!(self.text(&format!("{step}.stdout")), "", "{step}");
         }
     }
+
+    /// What was killed in mid-run left things, which `clean` has removed, and its samples.
+    fn a_killed_run_is_found(&self) {
+        let left = self.text("killed-before.stdout");
+        assert!(left.contains("image ") && left.contains("/.cache/isocost/runs/"), "{left}");
+        let cleaned = self.text("killed-clean.stdout");
+        assert!(cleaned.contains("removed image"), "{cleaned}");
+        let run = self.run("killed");
+        assert!(!run.complete && run.samples.iter().any(|sample| sample.metric == "startup.ready"));
+    }
+
+    /// This run and one of the same suite that was emulated, in one report.
+    fn emulated_runs_are_kept_apart(&self, scratch: &Path) {
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let (kvm, tcg) = (path(&self.out.join("root-run")), path(&scratch.join("tcg")));
+        let run = ["run", "quick", "--env", "native,qemu", "--workload", "cpu-integer", "--blocks", "1"];
+        // A busy host may void a figure.
+        here(&[&run[..], &["--accel", "tcg", "-o", &tcg]].concat(), &[0, 4]);
+        let joint = path(&scratch.join("joint"));
+        let said = here(&["report", &kvm, &tcg, "-o", &joint], &[0]);
+        assert!(said.contains("qemu ran under kvm and tcg"), "{said}");
+        let id = |folder: &str| journal::read(Path::new(folder)).unwrap().record.run_id;
+        let expected = BTreeSet::from([(id(&kvm), "kvm".to_owned()), (id(&tcg), "tcg".to_owned())]);
+        assert_eq!(accelerators_beside(&Path::new(&joint).join("side-by-side.csv")), expected);
+    }
+}
+
+/// Each run and its accelerator in the rows of the virtual machine, of which none may be held against another run's.
+fn accelerators_beside(path: &Path) -> BTreeSet<(String, String)> {
+    let mut file = csv::Reader::from_path(path).unwrap();
+    let rows: Vec<BTreeMap<String, String>> = file.deserialize().map(Result::unwrap).collect();
+    let of_machines = || rows.iter().filter(|row| row["environment"] == "qemu");
+    for row in of_machines() {
+        assert!(row["factor_to_first"].is_empty() && row["against_first"] != "equal", "{row:?}");
+    }
+    of_machines().map(|row| (row["run"].clone(), row["accelerator"].clone())).collect()
 }
 
 fn it_is_whole(run: &Run, by_root: bool) {

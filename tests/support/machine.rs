@@ -75,7 +75,7 @@ pub(crate) struct Job<'a> {
     /// For a shell, in the folder with the files; what it leaves in `out/` comes back.
     pub(crate) script: &'a str,
     /// Files of this host and their names there; they keep their modes.
-    pub(crate) files: &'a [(&'a Path, &'a str)],
+    pub(crate) files: &'a [(PathBuf, String)],
     pub(crate) deadline: Duration,
 }
 
