@@ -1,10 +1,10 @@
 //! What the harness adds to the start of a container: from asking for it to its agent's first byte, by Isocost and by bare API
 //! calls made by hand, in rounds that take turns.
 //!
-//! - `bare`: two requests over one raw Unix socket that is connected beforehand (create; start, whose answer is not
+//! - by hand: two requests over one raw Unix socket that is connected beforehand (create; start, whose answer is not
 //!   waited for), then a blocking accept(2) and read(2) on the socket the agent connects to. The same image, limits
 //!   and mount.
-//! - `ours`: what a run does and reports as `startup.ready`.
+//! - Isocost: what a run does and reports as `startup.ready`.
 //!
 //! `cargo bench --bench startup_floor_docker -- ROUNDS` (default 30). Needs a Docker engine. It fails where the whole
 //! interval of the ratio is above the goal, 1.02.
@@ -17,13 +17,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use isocost::analysis::statistics::order::median_of;
-use isocost::analysis::statistics::signed_rank::{depth, interval};
-use isocost::analysis::statistics::walsh::Walsh;
 use isocost::environment::Environment as _;
 use isocost::environment::docker::{DockerEnvironment, address};
 use isocost::suite::DockerSpec;
 
+#[path = "support/floor.rs"]
+mod floor;
 #[path = "../tests/support/scene.rs"]
 mod scene;
 
@@ -46,46 +45,15 @@ fn main() -> ExitCode {
     let fact = |name: &str| prepared.facts.iter().find(|(one, _)| one == name).unwrap().1.clone();
     let bare = Bare { api: fact("engine.api"), image: fact("image.id"), cpus: fact("cpus"), scene: &scene };
 
-    let (mut ours_ms, mut bare_ms) = (Vec::new(), Vec::new());
-    // Round 0 warms the caches; then each is first as often as the other.
-    for round in 0..=rounds {
-        let ours = |docker: &mut DockerEnvironment| {
-            let instance = boot(docker);
-            let ms = instance.start().ns() as f64 / 1e6;
-            instance.stop().unwrap();
-            ms
-        };
-        let (one, other) = if round % 2 == 0 {
-            let one = ours(&mut docker);
-            (one, bare.once(round))
-        } else {
-            let other = bare.once(round);
-            (ours(&mut docker), other)
-        };
-        if round > 0 {
-            ours_ms.push(one);
-            bare_ms.push(other);
-        }
-    }
-    docker.dispose().unwrap();
-    report(&ours_ms, &bare_ms)
-}
-
-fn report(ours: &[f64], bare: &[f64]) -> ExitCode {
-    let (ours_median, bare_median) = (median_of(ours).unwrap(), median_of(bare).unwrap());
-    println!("bare  n {:>3}  median {bare_median:.2} ms", bare.len());
-    println!("ours  n {:>3}  median {ours_median:.2} ms", ours.len());
-    let logs: Vec<f64> = ours.iter().zip(bare).map(|(ours, bare)| (ours / bare).ln()).collect();
-    let walsh = Walsh::new(&logs);
-    let ratio = walsh.median().unwrap().exp();
-    println!("ours / bare: medians {:.4}, inside rounds {ratio:.4}", ours_median / bare_median);
-    let Some((low, high)) = interval(&walsh, depth(logs.len(), 0.95)) else {
-        println!("too few rounds for an interval");
-        return ExitCode::SUCCESS;
+    let ours = || {
+        let instance = boot(&mut docker);
+        let ms = instance.start().ns() as f64 / 1e6;
+        instance.stop().unwrap();
+        ms
     };
-    let (low, high) = (low.exp(), high.exp());
-    println!("95 % interval {low:.4} to {high:.4}; the goal is {GOAL}");
-    if low > GOAL { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let outcome = floor::race(rounds, GOAL, |round| bare.once(round), ours);
+    docker.dispose().unwrap();
+    outcome
 }
 
 /// The calls by hand.

@@ -1,120 +1,143 @@
-//! What the harness adds to a start of QEMU: from spawn to the guest's first instruction, in rounds that take turns.
+//! What the harness adds to the start of a virtual machine: from spawning QEMU to the agent's first byte, by Isocost and by
+//! one command line written by hand, in rounds that take turns.
 //!
-//! - `bare`: the shortest command line for this kernel: the agent's port and the debug port that stamps it, nothing else;
-//! - `full`: the same guest as it is measured: agent's port, firmware's port, monitor, console, disk;
-//! - `no-firmware-port`: `full` without port 0x402, whose cost is the ratio of the two;
-//! - `no-console`: `full` without the serial console.
+//! - by hand: microvm, the uncompressed kernel, the shortest boot line known to be fast, and one virtio-serial port, on which a
+//!   blocking accept(2) and read(2) wait. No disk, no console, no monitor, no debug ports. The same kernel, agent and size.
+//! - Isocost: what a run does and reports as `startup.ready`, writable disk and stamps of each phase among it.
 //!
-//! `cargo bench --bench startup_floor_qemu -- ROUNDS` (default 15). Needs QEMU and apt's Debian kernel.
+//! `cargo bench --bench startup_floor_qemu -- ROUNDS` (default 15). Needs QEMU and apt's Debian kernel; runs under the accelerator
+//! that wins the race here. It fails where the whole interval of the ratio is above the goal, 1.05.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
+use std::io::Read as _;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
-use isocost::environment::Accelerator;
-use isocost::environment::qemu::args::{Board, Channels, Console, Disk, QemuPlan, arguments};
-use isocost::environment::qemu::process::{Launch, QemuProcess};
-use isocost::environment::qemu::tap::Tap;
-use isocost::environment::qemu::version;
-use isocost::image::{disk, guest, kernel, tsc};
-use isocost::suite::{DiskFormat, KernelChoice, Machine};
+use isocost::environment::qemu::{QemuEnvironment, version};
+use isocost::environment::{Accelerator, Environment as _};
+use isocost::image::{guest, kernel};
+use isocost::suite::{AcceleratorChoice, DiskFormat, KernelChoice, Machine, QemuSpec};
 
-#[path = "../tests/support/tiny_init.rs"]
-mod tiny_init;
+use rustix::event::{PollFd, PollFlags, poll};
 
-const VARIANTS: [&str; 4] = ["bare", "full", "no-firmware-port", "no-console"];
+#[path = "support/floor.rs"]
+mod floor;
+#[path = "../tests/support/scene.rs"]
+mod scene;
 
-fn main() {
-    let rounds = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(15);
-    let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
-    std::fs::create_dir_all(&cache).unwrap();
-    let scratch = tempfile::tempdir().unwrap();
-    let plan = plan(&cache, scratch.path());
-    let base = disk::base(&cache, 4 << 30).unwrap();
-    let program = version::find().unwrap().path;
+use scene::{Scene, boot};
 
-    let mut times = [const { Vec::new() }; VARIANTS.len()];
-    for round in 0..=rounds {
-        // Each round begins with another variant, so that none is always first; round 0 warms the caches.
-        for turn in 0..VARIANTS.len() {
-            let variant = (round + turn) % VARIANTS.len();
-            let seconds = once(&program, &plan, &base, VARIANTS[variant]);
-            if round > 0 {
-                times[variant].extend(seconds);
-            }
-        }
-    }
-    for (name, times) in VARIANTS.iter().zip(&times) {
-        println!("{name:<17} n {:>3}  median {:.3} s", times.len(), median(times));
-    }
-    let [bare, full, silent, mute] = times.each_ref().map(|times| median(times));
-    println!("full / bare             {:.3}", full / bare);
-    println!("full / no-firmware-port {:.3}", full / silent);
-    println!("full / no-console       {:.3}", full / mute);
-}
+const GOAL: f64 = 1.05;
 
-fn plan(cache: &Path, scratch: &Path) -> QemuPlan {
-    let kernel = kernel::resolve(&KernelChoice::Debian(None), cache).unwrap();
-    let init = tiny_init::program(tiny_init::FIRST_BYTE);
-    let initrd = scratch.join("initramfs");
-    std::fs::write(&initrd, guest::initramfs(&kernel, Machine::Microvm, &init, Vec::new()).unwrap()).unwrap();
-    QemuPlan {
-        board: Board {
-            machine: Machine::Microvm,
-            options: guest::parts(Machine::Microvm).unwrap().machine_options,
-            accelerator: Accelerator::Tcg,
-            cpus: 1,
-            memory_bytes: 256 << 20,
-        },
-        kernel: kernel.vmlinux.unwrap(),
-        initrd: Some(initrd),
-        append: guest::boot_line(Machine::Microvm, tsc::host_tsc_khz()).unwrap().join(" "),
-        disks: Vec::new(),
-        channels: Channels::default(),
-    }
-}
+/// A guest that has not come up by then never will.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Seconds to the first instruction; `None` (named on stderr) where it was not reached.
-fn once(program: &Path, plan: &QemuPlan, base: &Path, variant: &str) -> Option<f64> {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    let mut plan = plan.clone();
-    plan.channels.first_instruction = Some(at("first"));
-    plan.channels.agent = Some(at("agent"));
-    if variant != "bare" {
-        plan.channels.monitor = Some(at("monitor"));
-        if variant != "no-console" {
-            plan.append.push_str(" console=ttyS0");
-            plan.channels.console = Some(Console::Socket(at("console")));
-        }
-        plan.channels.firmware = (variant != "no-firmware-port").then(|| at("firmware"));
-        let path = disk::overlay_qcow2(base, folder.path()).unwrap();
-        plan.disks = vec![Disk { path, format: DiskFormat::Qcow2, direct: true, read_only: false }];
-    }
-    let sockets =
-        ["agent", "monitor", "console", "firmware"].map(|name| UnixListener::bind(at(name)).unwrap());
-    let first = UnixListener::bind(at("first")).unwrap();
-    let launch = Launch {
-        program: program.to_owned(),
-        arguments: arguments(&plan),
-        run_id: "bench".into(),
-        cgroup_procs: Vec::new(),
+fn main() -> ExitCode {
+    let rounds: usize = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(15);
+    let scene = Scene::new("floor");
+    let spec = QemuSpec {
+        machine: Machine::Microvm,
+        accelerator: AcceleratorChoice::Auto,
+        kernel: KernelChoice::Debian(None),
+        disk: DiskFormat::Qcow2,
     };
-    let mut process = QemuProcess::spawn(&launch).unwrap();
-    let tap = |socket| Tap::connection(socket, process.ended_owned().unwrap());
-    let first = tap(first);
-    let _others: Vec<Tap> = sockets.into_iter().map(tap).collect();
-    let arrived = first.first(Duration::from_secs(60));
-    if arrived.is_none() {
-        eprintln!("{variant}: not reached; QEMU: {}", process.last_words());
+    let mut qemu = QemuEnvironment::new("qemu", &spec, scene.context.clone());
+    if let Err(error) = qemu.prepare() {
+        scene::skip("startup_floor_qemu", &error.to_string());
+        return ExitCode::SUCCESS;
     }
-    arrived.map(|at| at.since(process.called).as_secs_f64())
+    let hand = Hand::new(&scene, qemu.accelerator());
+    let ours = || {
+        let instance = boot(&mut qemu);
+        let ms = instance.start().ns() as f64 / 1e6;
+        instance.stop().unwrap();
+        ms
+    };
+    let outcome = floor::race(rounds, GOAL, |_| hand.once(), ours);
+    qemu.dispose().unwrap();
+    outcome
 }
 
-fn median(times: &[f64]) -> f64 {
-    let mut sorted = times.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+fn first_byte(listener: &UnixListener) -> Option<()> {
+    readable(listener)?;
+    let (mut agent, _) = listener.accept().ok()?;
+    readable(&agent)?;
+    agent.read_exact(&mut [0]).ok()
+}
+
+fn readable(fd: &impl AsFd) -> Option<()> {
+    let patience = rustix::time::Timespec::try_from(PATIENCE).ok()?;
+    let ready = poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&patience)).ok()?;
+    (ready > 0).then_some(())
+}
+
+/// The command line by hand.
+struct Hand<'a> {
+    program: PathBuf,
+    kernel: PathBuf,
+    initrd: PathBuf,
+    accelerator: &'static str,
+    cpu: &'static str,
+    scene: &'a Scene,
+}
+
+impl<'a> Hand<'a> {
+    fn new(scene: &'a Scene, accelerator: Accelerator) -> Self {
+        let kernel = kernel::resolve(&KernelChoice::Debian(None), &scene.context.cache).unwrap();
+        let initrd = scene.context.cache.join("floor-initramfs");
+        let bytes = guest::initramfs(&kernel, Machine::Microvm, isocost::agent::bytes(), Vec::new());
+        std::fs::write(&initrd, bytes.unwrap()).unwrap();
+        let (accelerator, cpu) =
+            if accelerator == Accelerator::Kvm { ("kvm", "host") } else { ("tcg", "max") };
+        let program = version::find().unwrap().path;
+        Self { program, kernel: kernel.vmlinux.unwrap(), initrd, accelerator, cpu, scene }
+    }
+
+    /// Milliseconds from spawning QEMU to the agent's first byte.
+    fn once(&self) -> f64 {
+        // With the interrupt controller this line crashes the kernel now and then, which Isocost's does not: it gets another try.
+        std::iter::repeat_with(|| self.attempt()).take(5).flatten().next().unwrap()
+    }
+
+    fn attempt(&self) -> Option<f64> {
+        let folder = tempfile::tempdir_in(&self.scene.context.scratch).unwrap();
+        let socket = folder.path().join("agent");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let mut qemu = self.command(&socket);
+
+        let asked = Instant::now();
+        let mut qemu = qemu.spawn().unwrap();
+        let ms = first_byte(&listener).map(|()| asked.elapsed().as_secs_f64() * 1e3);
+
+        qemu.kill().unwrap();
+        qemu.wait().unwrap();
+        if ms.is_none() {
+            eprintln!("by hand: no byte came within {PATIENCE:?}");
+        }
+        ms
+    }
+
+    fn command(&self, socket: &Path) -> Command {
+        let limits = &self.scene.context.limits;
+        let mut command = Command::new(&self.program);
+        command
+            .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
+            .args(["-M", "microvm,isa-serial=on,rtc=on,pit=on,pic=on"])
+            .args(["-accel", self.accelerator, "-cpu", self.cpu])
+            .args(["-smp", &limits.cpus.to_string(), "-m", &format!("{}M", limits.memory_bytes >> 20)])
+            .arg("-kernel")
+            .arg(&self.kernel)
+            .arg("-initrd")
+            .arg(&self.initrd)
+            .args(["-append", "quiet panic=-1 tsc=reliable no_timer_check cryptomgr.notests random.trust_cpu=on isocost.off=reboot"])
+            .args(["-device", "virtio-serial-device", "-device", "virtserialport,chardev=agent,name=isocost.agent"])
+            .args(["-chardev", &format!("socket,id=agent,path={}", socket.display())])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        command
+    }
 }

@@ -130,7 +130,8 @@ impl Visit {
     fn every_step_is_done(&self) {
         let steps = ["doctor", "run", "clean", "left"];
         let steps = ["root", "user"].iter().flat_map(|who| steps.map(|step| format!("{who}-{step}")));
-        let more = ["update", "left-before", "killed-before", "killed-clean", "killed-left"].map(String::from);
+        let more =
+            ["update", "left-before", "killed-before", "killed-clean", "killed-left"].map(String::from);
         for step in steps.chain(more) {
             let (said, wrong) = (self.text(&format!("{step}.stdout")), self.text(&format!("{step}.stderr")));
             // The memory of a container's processes, which are root's, is a failed sample for anybody else.

@@ -71,24 +71,36 @@ impl Guest {
         Ok(Self { layer: words.layer, system: words.system, off: words.off.ok_or(none)? })
     }
 
-    /// Loads the modules, mounts the layer and opens the port to the harness. The layer comes first: in a container,
-    /// too, it is there before the first word. Where a whole system was asked for, it takes over instead.
+    /// Loads the modules, mounts the layer and opens the port to the harness. All of it comes before the first word: in a
+    /// container, too, the layer is there by then. Where a whole system was asked for, it takes over instead.
+    ///
+    /// The drivers of port and disk start side by side, for each mostly waits for its device.
     ///
     /// # Errors
     /// What could not be loaded, mounted or opened.
     pub fn bring_up(&self) -> Result<Link, String> {
-        let events = Events::listen().map_err(|e| format!("cannot listen to the kernel's events: {e}"))?;
-        load_modules()?;
+        let list = std::fs::read_to_string(MODULES).map_err(|e| format!("cannot read {MODULES}: {e}"))?;
+        let Modules { shared, port, disk } = Modules::of(&list);
+        load(&shared)?;
         if let Some(system) = &self.system {
-            match system.enter(&events)? {}
+            load(&disk)?;
+            match system.enter(&events()?)? {}
         }
-        if let Some(device) = &self.layer {
-            mount_layer(&events, device)?;
-        }
-        let port = events.wait_for(port)?;
-        let opened = File::options().read(true).write(true).open(&port);
-        let opened = opened.map_err(|e| format!("cannot open {}: {e}", port.display()))?;
-        Ok(OwnedFd::from(opened).into())
+        std::thread::scope(|scope| {
+            let layer = scope.spawn(|| self.mount_layer(&disk));
+            let link = open_port(&port);
+            layer.join().map_err(|_| "the layer's thread ended early".to_owned())??;
+            link
+        })
+    }
+
+    fn mount_layer(&self, modules: &[&str]) -> Result<(), String> {
+        let events = events()?;
+        load(modules)?;
+        let Some(device) = &self.layer else { return Ok(()) };
+        events.wait_for(|| device.exists().then_some(()))?;
+        mount(device, LAYER, "ext4", MountFlags::NOSUID | MountFlags::NODEV, None)
+            .map_err(|e| format!("cannot mount {} at {LAYER}: {e}", device.display()))
     }
 
     /// What was written is on the disk, and the file system is marked clean.
@@ -143,9 +155,31 @@ fn words(line: &str) -> Words {
     words
 }
 
-fn load_modules() -> Result<(), String> {
-    let list = std::fs::read_to_string(MODULES).map_err(|e| format!("cannot read {MODULES}: {e}"))?;
-    for path in list.lines().filter(|line| line.starts_with('/')) {
+/// The paths of the modules, each list in the order to load.
+#[derive(Debug, PartialEq, Eq)]
+struct Modules<'a> {
+    /// What both need.
+    shared: Vec<&'a str>,
+    /// What only the port does.
+    port: Vec<&'a str>,
+    /// What only the disk does.
+    disk: Vec<&'a str>,
+}
+
+impl<'a> Modules<'a> {
+    /// The list has the port's driver last before the line that is no path, and what that depends on, or the disk's,
+    /// before it.
+    fn of(list: &'a str) -> Self {
+        let is_path = |line: &&str| line.starts_with('/');
+        let mut lines = list.lines();
+        let mut shared: Vec<&str> = lines.by_ref().take_while(is_path).collect();
+        let port = shared.pop().into_iter().collect();
+        Self { shared, port, disk: lines.filter(is_path).collect() }
+    }
+}
+
+fn load(modules: &[&str]) -> Result<(), String> {
+    for path in modules {
         let file = File::open(path).map_err(|e| format!("cannot open {path}: {e}"))?;
         match finit_module(&file, c"", 0) {
             // Another module brought it, or the kernel has it built in.
@@ -156,10 +190,17 @@ fn load_modules() -> Result<(), String> {
     Ok(())
 }
 
-fn mount_layer(events: &Events, device: &Path) -> Result<(), String> {
-    events.wait_for(|| device.exists().then_some(()))?;
-    mount(device, LAYER, "ext4", MountFlags::NOSUID | MountFlags::NODEV, None)
-        .map_err(|e| format!("cannot mount {} at {LAYER}: {e}", device.display()))
+fn events() -> Result<Events, String> {
+    Events::listen().map_err(|e| format!("cannot listen to the kernel's events: {e}"))
+}
+
+fn open_port(modules: &[&str]) -> Result<Link, String> {
+    let events = events()?;
+    load(modules)?;
+    let port = events.wait_for(port)?;
+    let opened = File::options().read(true).write(true).open(&port);
+    let opened = opened.map_err(|e| format!("cannot open {}: {e}", port.display()))?;
+    Ok(OwnedFd::from(opened).into())
 }
 
 /// The device of the port that has the harness's name. The kernel learns names one by one, after the devices are there.
@@ -176,6 +217,19 @@ fn port() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_port_and_the_disk_start_side_by_side_after_what_both_need() {
+        let list = "/ko/virtio_ring.ko\n/ko/virtio.ko\n/ko/virtio_console.ko\n-- layer\n/ko/virtio_blk.ko\n";
+        let expected = Modules {
+            shared: vec!["/ko/virtio_ring.ko", "/ko/virtio.ko"],
+            port: vec!["/ko/virtio_console.ko"],
+            disk: vec!["/ko/virtio_blk.ko"],
+        };
+        assert_eq!(Modules::of(list), expected);
+        let all_built_in = Modules { shared: vec![], port: vec![], disk: vec![] };
+        assert_eq!(Modules::of("-- layer\n"), all_built_in);
+    }
 
     #[test]
     fn the_command_line_says_where_the_layer_is_and_how_to_end() {

@@ -4,8 +4,7 @@ use hdrhistogram::Histogram;
 
 use super::group::Series;
 use super::settings::Settings;
-use super::statistics::bootstrap::{Blocks, Resampling, up_to};
-use super::statistics::order;
+use super::statistics::bootstrap::{Blocks, Resampling};
 use super::summary::{Estimate, Interval, Latency, QuantilePoint};
 
 /// Three digits: a quantile is right to one part in a thousand.
@@ -76,11 +75,7 @@ fn counts(merged: &Histogram<u64>, series: &Series<'_>) -> Blocks {
     let mut lists = series.latencies.clone();
     lists.sort_by_key(|(block, _)| *block);
     let blocks: Vec<&[(u32, &[u32])]> = lists.chunk_by(|a, b| a.0 == b.0).collect();
-    let row = |block: &&[(u32, &[u32])]| {
-        let values: Vec<f64> = block.iter().flat_map(|(_, list)| *list).map(|&ns| f64::from(ns)).collect();
-        up_to(&grid, &order::sorted(&values))
-    };
-    Blocks::new(grid.clone(), blocks.iter().map(row))
+    Blocks::new(grid, &blocks, |block| block.iter().flat_map(|(_, list)| *list).map(|&ns| f64::from(ns)))
 }
 
 fn points(merged: &Histogram<u64>) -> Vec<QuantilePoint> {

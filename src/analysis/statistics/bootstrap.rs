@@ -35,23 +35,27 @@ pub struct Resampling {
 pub struct Blocks {
     /// Rising.
     grid: Vec<f64>,
-    /// For each block and point of the grid: values at most that.
-    counts: Vec<Vec<u64>>,
+    /// How many blocks there are, neighbours joined.
+    blocks: usize,
+    /// For each point of the grid one number a block: its values at most that. Whole numbers, which add up exactly
+    /// below 2⁵³; a point's are together in memory, for a resample asks for one point of all blocks at once.
+    at_most: Vec<f64>,
 }
 
 impl Blocks {
-    /// For each block, in order, how many of its values are at most each point of the rising `grid`.
+    /// Of blocks in order, each with the `values` it holds, counted over the rising `grid`.
     #[must_use]
-    pub fn new(grid: Vec<f64>, rows: impl ExactSizeIterator<Item = Vec<u64>>) -> Self {
-        let each = rows.len().div_ceil(MOST_BLOCKS).max(1);
-        let mut counts: Vec<Vec<u64>> = Vec::new();
-        for (at, row) in rows.enumerate() {
-            match counts.last_mut().filter(|_| at % each > 0) {
-                Some(joined) => joined.iter_mut().zip(&row).for_each(|(sum, more)| *sum += more),
-                None => counts.push(row),
+    pub fn new<B, V: IntoIterator<Item = f64>>(grid: Vec<f64>, all: &[B], values: impl Fn(&B) -> V) -> Self {
+        let each = all.len().div_ceil(MOST_BLOCKS).max(1);
+        let blocks = all.len().div_ceil(each);
+        let mut at_most = vec![0.0; grid.len() * blocks];
+        for (block, joined) in all.chunks(each).enumerate() {
+            let values: Vec<f64> = joined.iter().flat_map(&values).collect();
+            for (point, count) in up_to(&grid, &order::sorted(&values)).enumerate() {
+                at_most[point * blocks + block] = count as f64;
             }
         }
-        Self { grid, counts }
+        Self { grid, blocks, at_most }
     }
 
     /// Of the values themselves; the grid is all that occur, or evenly spaced ones among very many.
@@ -61,20 +65,21 @@ impl Blocks {
         grid.dedup();
         let step = grid.len().div_ceil(MOST_POINTS).max(1);
         let grid: Vec<f64> = grid.iter().rev().step_by(step).rev().copied().collect();
-        let row = |block: &Vec<f64>| up_to(&grid, &order::sorted(block));
-        Self::new(grid.clone(), blocks.iter().map(row))
+        Self::new(grid, blocks, |block| block.iter().copied())
     }
 
     /// The quantile of all blocks together: the smallest point that at least that share does not exceed.
     #[must_use]
     pub fn quantile(&self, quantile: f64) -> Option<f64> {
-        self.quantile_of(&(0..self.counts.len()).collect::<Vec<_>>(), quantile)
+        self.quantile_of(&vec![1.0; self.blocks], quantile)
     }
 
-    fn quantile_of(&self, drawn: &[usize], quantile: f64) -> Option<f64> {
-        let at_most = |point: usize| drawn.iter().map(|&block| self.counts[block][point]).sum::<u64>();
+    /// Of a resample in which each block stands `times` times.
+    fn quantile_of(&self, times: &[f64], quantile: f64) -> Option<f64> {
+        let at_most =
+            |point: usize| sum_of_products(&self.at_most[point * self.blocks..][..self.blocks], times);
         let last = self.grid.len().checked_sub(1)?;
-        let rank = (quantile * at_most(last) as f64 - 1e-9).ceil().max(1.0) as u64;
+        let rank = (quantile * at_most(last) - 1e-9).ceil().max(1.0);
         let (mut low, mut high) = (0, last);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -89,17 +94,17 @@ impl Blocks {
     /// 2015): plain ones are too narrow by that much for few blocks.
     #[must_use]
     pub fn intervals(&self, quantiles: &[f64], how: &Resampling) -> Option<Vec<(f64, f64)>> {
-        let blocks = self.counts.len();
+        let blocks = self.blocks;
         if blocks < FEWEST_BLOCKS {
             return None;
         }
         let mut source = source(how);
         let mut found = vec![Vec::with_capacity(how.resamples as usize); quantiles.len()];
-        let mut drawn = vec![0; blocks];
+        let mut times = vec![0.0; blocks];
         for _ in 0..how.resamples {
-            drawn.fill_with(|| below(blocks as u64, &mut source) as usize);
+            draw(&mut times, &mut source);
             for (list, &quantile) in found.iter_mut().zip(quantiles) {
-                list.extend(self.quantile_of(&drawn, quantile));
+                list.extend(self.quantile_of(&times, quantile));
             }
         }
         let tail = expanded_tail(blocks, how.confidence)?;
@@ -111,15 +116,13 @@ impl Blocks {
     }
 }
 
-/// For each point of a rising grid: how many of the values in rising order are at most that.
-#[must_use]
-pub fn up_to(grid: &[f64], sorted: &[f64]) -> Vec<u64> {
+/// For each point of a rising grid: how many of the values in rising order are at most that. One pass over both.
+fn up_to<'a>(grid: &'a [f64], sorted: &'a [f64]) -> impl Iterator<Item = usize> + 'a {
     let mut count = 0;
-    let mut at_most = |point: &f64| {
-        count += sorted[count..].partition_point(|value| value <= point);
-        count as u64
-    };
-    grid.iter().map(&mut at_most).collect()
+    grid.iter().map(move |point| {
+        count += sorted[count..].iter().take_while(|value| *value <= point).count();
+        count
+    })
 }
 
 /// The percentile that takes the place of (1 − confidence) / 2.
@@ -133,6 +136,27 @@ fn source(how: &Resampling) -> ChaCha8Rng {
     let mut source = ChaCha8Rng::seed_from_u64(how.seed);
     source.set_stream(how.stream);
     source
+}
+
+/// Draws as many blocks as there are, with replacement: how often each was.
+fn draw(times: &mut [f64], source: &mut ChaCha8Rng) {
+    times.fill(0.0);
+    for _ in 0..times.len() {
+        times[below(times.len() as u64, source) as usize] += 1.0;
+    }
+}
+
+/// In eight sums side by side, so that the processor need not wait for one addition before the next.
+fn sum_of_products(a: &[f64], b: &[f64]) -> f64 {
+    let (a, rest_a) = a.as_chunks::<8>();
+    let (b, rest_b) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..8 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum::<f64>()
 }
 
 /// A number below `bound`, by multiplication: the favour some get is under `bound` / 2⁶⁴.
@@ -184,8 +208,9 @@ mod tests {
         let mut source = source(&HOW);
         let medians: Vec<f64> = (0..20_000)
             .map(|_| {
-                let drawn: Vec<usize> = (0..9).map(|_| below(9, &mut source) as usize).collect();
-                blocks.quantile_of(&drawn, 0.5).unwrap()
+                let mut times = [0.0; 9];
+                draw(&mut times, &mut source);
+                blocks.quantile_of(&times, 0.5).unwrap()
             })
             .collect();
         for k in 1..9 {
@@ -199,7 +224,7 @@ mod tests {
     fn many_blocks_are_joined_and_many_values_thinned() {
         let blocks: Vec<Vec<f64>> = (0..1000).map(|b| vec![f64::from(b), f64::from(b) + 0.5, 7.0]).collect();
         let joined = Blocks::of_values(&blocks);
-        assert!(joined.counts.len() <= MOST_BLOCKS && joined.grid.len() <= MOST_POINTS);
+        assert!(joined.blocks <= MOST_BLOCKS && joined.grid.len() <= MOST_POINTS);
         let long: Vec<f64> = (0..100_000).map(f64::from).collect();
         let thin = Blocks::of_values(&[long]);
         assert!(thin.grid.len() <= MOST_POINTS && thin.grid.last() == Some(&99_999.0));

@@ -63,7 +63,8 @@ fn lines<'a>(view: &'a View<'a>) -> Vec<Line<'a>> {
         cells.sort_by(|a, b| length(a).total_cmp(&length(b)));
         let chosen = thin::indices(cells.len(), CELLS);
         let middle = chosen.len().saturating_sub(1) / 2;
-        let lines = chosen.iter().enumerate().filter_map(|(i, cell)| line(environment, cells[*cell], i == middle));
+        let lines =
+            chosen.iter().enumerate().filter_map(|(i, cell)| line(environment, cells[*cell], i == middle));
         all.extend(lines);
     }
     // Those that stand out lie on top.
