@@ -45,7 +45,10 @@ pub struct Blocks {
 impl Blocks {
     /// Of blocks in order, each with the `values` it holds, counted over the rising `grid`.
     #[must_use]
-    pub fn new<B, V: IntoIterator<Item = f64>>(grid: Vec<f64>, all: &[B], values: impl Fn(&B) -> V) -> Self {
+    pub fn new<'a, B, V>(grid: Vec<f64>, all: &'a [B], values: impl Fn(&'a B) -> V) -> Self
+    where
+        V: IntoIterator<Item = f64>,
+    {
         let each = all.len().div_ceil(MOST_BLOCKS).max(1);
         let blocks = all.len().div_ceil(each);
         let mut at_most = vec![0.0; grid.len() * blocks];
