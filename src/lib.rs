@@ -13,6 +13,7 @@ pub mod image;
 pub mod measure;
 pub mod noise;
 pub mod plan;
+pub mod regression;
 pub mod report;
 pub mod run;
 pub mod selfcheck;

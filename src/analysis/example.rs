@@ -26,6 +26,7 @@ pub(crate) fn run(measured: u32) -> Run {
         deadlines: Deadlines { start: SECOND, work: SECOND, stop: SECOND },
         environments: vec![native, docker],
         workloads: vec![workload("integer")],
+        gate: crate::suite::GateSpec::default(),
     };
     let role = |index| match index {
         0 => Role::Cold,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use super::tracking::args::{BaselineArguments, GateArguments, HistoryArguments};
 use crate::suite::{AcceleratorChoice, KernelChoice, Percent, Time};
 
 /// Measures what isolation costs: the same work as a plain process, a Docker container and a QEMU virtual machine.
@@ -66,6 +67,12 @@ pub(super) enum Command {
     Calibrate(CalibrateArguments),
     /// Check on this host that equal things are not told apart, and that what was slowed on purpose is found
     Selfcheck(SelfcheckArguments),
+    /// Decide whether a run may go in: hold it against a baseline, with limits
+    Gate(GateArguments),
+    /// Give names to runs that others are held against
+    Baseline(BaselineArguments),
+    /// Show where the level of a figure changed over many runs; import and export them
+    History(HistoryArguments),
     /// Remove what killed runs have left: containers, virtual machines, images, folders
     Clean,
     /// Write completions for a shell to standard output
@@ -150,6 +157,13 @@ pub(super) struct How {
     /// Print the whole plan and how long it will take, and start nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+impl How {
+    /// Into this folder, for no longer than that, all else as the plan says.
+    pub(super) fn into_folder(output: PathBuf, budget: Duration) -> Self {
+        Self { output: Some(output), budget: Some(budget), kernel: None, accel: None, agent: None, dry_run: false }
+    }
 }
 
 /// [`AcceleratorChoice`] as it is typed.
@@ -304,6 +318,11 @@ fn budget(text: &str) -> Result<Duration, String> {
         Ok(Time(time)) => Ok(time),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// A time in which something can be done, or none at all.
+pub(super) fn budget_or_none(text: &str) -> Result<Duration, String> {
+    text.parse::<Time>().map(|Time(time)| time).map_err(|error| error.to_string())
 }
 
 /// A path is made absolute: it is recorded, and the record is read elsewhere.

@@ -6,12 +6,16 @@ use std::process::ExitCode;
 pub const DONE: u8 = 0;
 /// A fault in isocost itself, or a promise that a check found not kept.
 pub const FAULT: u8 = 1;
+/// `gate` and `history --gate`: worse by more than its limit. A fault is told apart by its text on standard error.
+pub const REGRESSION: u8 = 1;
 /// The command line, a suite, a run folder or a place cannot be used. Nothing was measured, or measuring had to stop.
 pub const USAGE: u8 = 2;
 /// An environment that was asked for cannot run on this host.
 pub const UNAVAILABLE: u8 = 3;
 /// It was done, and some of it failed: measurements, or things that could not be removed. The rest is there.
 pub const FAILED: u8 = 4;
+/// `gate`: neither within its limit nor beyond it can be shown.
+pub const UNDECIDED: u8 = 5;
 /// A signal ended it in an orderly way: this and the signal's number, as shells say it.
 pub const SIGNAL: u8 = 128;
 
@@ -28,6 +32,10 @@ pub enum Exit {
     Unavailable,
     /// [`FAILED`].
     Failed,
+    /// [`REGRESSION`].
+    Regression,
+    /// [`UNDECIDED`].
+    Undecided,
     /// [`SIGNAL`] and this number.
     Signal(i32),
 }
@@ -42,6 +50,8 @@ impl Exit {
             Self::Usage => USAGE,
             Self::Unavailable => UNAVAILABLE,
             Self::Failed => FAILED,
+            Self::Regression => REGRESSION,
+            Self::Undecided => UNDECIDED,
             Self::Signal(number) => SIGNAL + u8::try_from(number).unwrap_or(0),
         }
     }
@@ -56,10 +66,11 @@ impl From<Exit> for ExitCode {
 /// The table for `--help` and the manual page.
 pub(super) const TABLE: &[(&str, &str)] = &[
     ("0", "done"),
-    ("1", "a fault in isocost itself, or a promise that `selfcheck` found not kept"),
+    ("1", "`gate`, `history --gate`: a regression; `selfcheck`: a promise not kept; all others: a fault in isocost itself"),
     ("2", "usage or bad input: a command line, suite, run folder or place that cannot be used"),
     ("3", "an environment that was asked for cannot run on this host; `isocost doctor` says why"),
     ("4", "done, but some measurements failed or something could not be removed; the rest is reported"),
+    ("5", "`gate`: undecided, neither a pass nor a regression can be shown"),
     ("129, 130, 143", "stopped in an orderly way by SIGHUP, SIGINT (Ctrl-C), SIGTERM; samples are kept"),
 ];
 
@@ -75,6 +86,8 @@ mod tests {
             Exit::Usage,
             Exit::Unavailable,
             Exit::Failed,
+            Exit::Regression,
+            Exit::Undecided,
             Exit::Signal(1),
             Exit::Signal(2),
             Exit::Signal(15),

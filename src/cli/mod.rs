@@ -32,6 +32,7 @@ mod run;
 mod selfcheck;
 mod sessions;
 mod shell;
+mod tracking;
 mod words;
 
 pub mod exit;
@@ -87,6 +88,9 @@ fn carry_out(arguments: &Arguments) -> Result<Exit, Refusal> {
         Command::Plan(arguments) => pilot::plan(arguments, console, &cache()?),
         Command::Calibrate(arguments) => calibration::calibrate(arguments, console, &cache()?),
         Command::Selfcheck(arguments) => selfcheck::selfcheck(arguments, console, &cache()?),
+        Command::Gate(arguments) => tracking::gate(arguments, console, &cache()?),
+        Command::Baseline(arguments) => tracking::baseline(arguments, console),
+        Command::History(arguments) => tracking::history(arguments, console),
         Command::Clean => clean::clean_up(console, &cache()?),
         Command::Completions(arguments) => shell::completions(arguments, console),
         Command::Man(arguments) => shell::man(arguments, console),

@@ -21,6 +21,7 @@ pub mod plot;
 mod quantity;
 mod side_by_side;
 mod terminal;
+mod trends;
 mod view;
 mod write;
 
@@ -28,6 +29,7 @@ pub use clocks::clocks;
 pub use comparison::Shown;
 pub use side_by_side::{COLUMNS as SIDE_BY_SIDE_COLUMNS, SideBySide, side_by_side};
 pub use terminal::terminal;
+pub use trends::{ChangeLine, TrendPage, trend_page};
 pub use write::ReportError;
 
 /// The files of a report beside the pictures.

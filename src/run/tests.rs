@@ -41,6 +41,7 @@ fn plan(roles: &[Role]) -> Plan {
         deadlines: Deadlines { start: second, work: second, stop: second },
         environments: vec![environment("a"), environment("b")],
         workloads: vec![workload("int", Workload::CpuInteger), workload("read", Workload::DiskRandomRead)],
+        gate: crate::suite::GateSpec::default(),
     };
     let cell =
         |id: &str| Cell { environment: id.into(), workloads: vec!["read".to_owned(), "int".to_owned()] };

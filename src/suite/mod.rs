@@ -19,6 +19,7 @@ mod check;
 mod error;
 mod file;
 mod filter;
+mod gate;
 mod host;
 mod locate;
 mod raw;
@@ -31,6 +32,7 @@ pub use check::{Misfit, check, warnings};
 pub use error::{Place, SuiteError, similar};
 pub use file::{Source, load, parse};
 pub use filter::Filter;
+pub use gate::{GateSpec, LimitSpec, Undecided};
 pub use host::{HostSize, check_against_host};
 pub use locate::Step;
 pub use units::{Percent, Size, Time, UnitError};
@@ -53,6 +55,9 @@ pub struct Suite {
     pub environments: Vec<EnvironmentSpec>,
     /// What.
     pub workloads: Vec<WorkloadSpec>,
+    /// Which changes fail a build.
+    #[serde(default)]
+    pub gate: GateSpec,
 }
 
 /// How often each cell is measured.

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::gate::{RawLimits, Undecided};
 use super::units::{Percent, Size, Time};
 use super::{AcceleratorChoice, DiskFormat, Machine};
 
@@ -24,6 +25,25 @@ pub(super) struct Raw {
     pub environments: Vec<Environment>,
     #[serde(default, rename = "workload")]
     pub workloads: Vec<Workload>,
+    #[serde(default)]
+    pub gate: Gate,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Gate {
+    pub alpha: Option<f64>,
+    pub budget: Option<Time>,
+    pub undecided: Option<Undecided>,
+    pub limits: RawLimits,
+}
+
+/// `"5%"`, or with a reason.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub(super) enum Limit {
+    Plain(String),
+    Reasoned { limit: String, because: Option<String> },
 }
 
 #[derive(Debug, Deserialize)]

@@ -11,6 +11,7 @@ use super::{
     AcceleratorChoice, Blocks, Deadlines, DiskFormat, DockerSpec, EnvironmentSpec, KernelChoice, KindSpec,
     Machine, Misfit, NativeSpec, QemuSpec, Suite, WorkloadSpec, raw,
 };
+use crate::analysis::matters;
 use crate::environment::Limits;
 
 const START: Duration = Duration::from_secs(60);
@@ -26,6 +27,9 @@ pub(super) fn resolve(raw: raw::Raw, file: &Path) -> Result<Suite, Misfit> {
     let environments = raw.environments.into_iter().enumerate();
     let environments: Result<Vec<_>, _> =
         environments.map(|(index, one)| environment(index, one, &workloads, folder)).collect();
+    let environments = environments?;
+    let ids: Vec<&str> = environments.iter().map(|one| one.id.as_str()).collect();
+    let gate = super::gate::resolve(raw.gate, &ids, |metric| matters::smallest(metric).relative)?;
     let time = |asked: Option<super::Time>, usual| asked.map_or(usual, |time| time.0);
     Ok(Suite {
         name: raw.name.unwrap_or_else(stem),
@@ -37,8 +41,9 @@ pub(super) fn resolve(raw: raw::Raw, file: &Path) -> Result<Suite, Misfit> {
             work: time(raw.deadlines.work, WORK),
             stop: time(raw.deadlines.stop, STOP),
         },
-        environments: environments?,
+        environments,
         workloads,
+        gate,
     })
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn record(run_id: &str) -> RunRecord {
         },
         environments: Vec::new(),
         workloads: Vec::new(),
+        gate: crate::suite::GateSpec::default(),
     };
     RunRecord {
         schema: SCHEMA,

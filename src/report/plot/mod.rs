@@ -18,6 +18,7 @@ mod startup_phases;
 mod svg;
 mod text;
 mod thin;
+pub mod trend;
 
 pub use png::PngError;
 

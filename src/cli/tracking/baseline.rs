@@ -1,0 +1,82 @@
+//! `isocost baseline`: names for runs.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::args::{BaselineArguments, BaselineCommand};
+use super::commit;
+use crate::cli::console::Console;
+use crate::cli::exit::Exit;
+use crate::cli::refusal::Refusal;
+use crate::regression::history::{Baseline, History, entry_of, pack, run_folders};
+
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    created_at: jiff::Timestamp,
+    note: Option<&'a str>,
+    runs: &'a [String],
+}
+
+/// Saves, lists, shows or removes.
+///
+/// # Errors
+/// The history's, or a run folder that cannot be read.
+pub(in crate::cli) fn baseline(arguments: &BaselineArguments, console: Console) -> Result<Exit, Refusal> {
+    let place = arguments.place.place();
+    match &arguments.command {
+        BaselineCommand::Save { name, runs, replace, note } => {
+            let mut history = History::open(&place)?;
+            let mut ids = Vec::new();
+            for dir in runs {
+                for folder in run_folders(dir)? {
+                    let entry = entry_of(&folder, &commit::source(None, None))?;
+                    history.add(&entry)?;
+                    history.keep(&entry.run_id, &pack(&folder)?)?;
+                    ids.push(entry.run_id);
+                }
+            }
+            history.save_baseline(name, &ids, note.as_deref(), jiff::Timestamp::now(), *replace)?;
+            let count = ids.len();
+            console.note(&format!("baseline {name}: {count} {}", if count == 1 { "session" } else { "sessions" }));
+            if count < 5 {
+                console.note("how much sessions differ is known from 5 on; until then an answer is advisory");
+            }
+        }
+        BaselineCommand::List => show(&History::open_existing(&place)?.baselines()?, console)?,
+        BaselineCommand::Show { name } => show(&[History::open_existing(&place)?.baseline(name)?], console)?,
+        BaselineCommand::Remove { name } => {
+            History::open_existing(&place)?.remove_baseline(name)?;
+            console.note(&format!("baseline {name} is removed; its runs are still in the history"));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn show(all: &[Baseline], console: Console) -> Result<(), Refusal> {
+    if console.json {
+        let line = |one: &Baseline| -> serde_json::Value {
+            let Baseline { name, created_at, note, runs } = one;
+            serde_json::json!(Line { name, created_at: *created_at, note: note.as_deref(), runs })
+        };
+        let lines: Vec<_> = all.iter().map(line).collect();
+        return console.document("baseline", serde_json::json!({ "baselines": lines }));
+    }
+    let mut text = String::new();
+    for one in all {
+        let note = one.note.as_deref().map(|note| format!("  {note}")).unwrap_or_default();
+        let day = one.created_at.strftime("%Y-%m-%d %H:%M");
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}  {day}  {} sessions{note}", one.name, one.runs.len());
+        if all.len() == 1 {
+            one.runs.iter().for_each(|run| {
+                let _ = writeln!(text, "  {run}");
+            });
+        }
+    }
+    if all.is_empty() {
+        text.push_str("no baselines; make one with: isocost baseline save NAME RUN…\n");
+    }
+    console.result(&text)
+}

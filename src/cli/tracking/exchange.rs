@@ -1,0 +1,94 @@
+//! Files of other tools, and files for continuous integration.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::args::{Export, Import, Tell};
+use crate::cli::console::Console;
+use crate::cli::refusal::Refusal;
+use crate::measure::metric::Direction;
+use crate::regression::ci::{self, Findings};
+use crate::regression::formats::{
+    FormatError, Imported, Results, Source, bencher, github_action_benchmark, lnt, nyrkio, openmetrics, otava, parquet, table,
+};
+
+/// More than any history that people keep as one text file.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// The results in a file.
+pub(super) fn read(path: &Path, format: Import, source: &Source) -> Result<Imported, Refusal> {
+    let at = |what: &dyn std::fmt::Display| Refusal::usage(format!("{}: {what}", path.display()));
+    let meta = std::fs::metadata(path).map_err(|e| at(&e))?;
+    if meta.len() > MOST_BYTES {
+        return Err(at(&"it is larger than 1 GiB; import it in parts"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| at(&e))?;
+    let changed = meta.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
+    let now = changed.unwrap_or_else(jiff::Timestamp::now);
+    let read = match format {
+        Import::Bencher => bencher::read(&text).map(|figures| Imported {
+            results: vec![Results { at: now, source: source.clone(), figures }],
+            left_out: Vec::new(),
+        }),
+        Import::GithubActionBenchmark => github_action_benchmark::read(&text),
+        Import::Lnt => lnt::read(&text, now),
+        Import::Nyrkio => nyrkio::read(&text),
+        Import::Otava => otava::read(&text),
+    };
+    read.map_err(|e| at(&e))
+}
+
+/// Runs, oldest first, as a file's bytes.
+pub(super) fn write(runs: &[Results], format: Export) -> Result<Vec<u8>, FormatError> {
+    let newest = || runs.last().ok_or(FormatError::Empty { format: "one run", hint: Some("the history has no such run") });
+    let text = match format {
+        Export::Bencher => bencher::write(newest()?)?,
+        Export::CustomBiggerIsBetter => github_action_benchmark::custom(newest()?, Direction::Bigger)?,
+        Export::CustomSmallerIsBetter => github_action_benchmark::custom(newest()?, Direction::Smaller)?,
+        Export::Csv => table::csv(runs)?,
+        Export::Nyrkio => nyrkio::write(runs)?,
+        Export::Openmetrics => openmetrics::write(newest()?)?,
+        Export::Otava => otava::write(runs)?,
+        Export::OtavaConfiguration => otava::configuration(runs, "isocost", "history.csv")?,
+        Export::Parquet => return parquet::write(runs),
+    };
+    Ok(text.into_bytes())
+}
+
+/// A file, whole or not at all.
+pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
+    let failed = |e: std::io::Error| Refusal::usage(format!("cannot write {}: {e}", path.display()));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut file = tempfile::Builder::new().prefix(".isocost-").tempfile_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(permissions).map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+/// Findings into all files that were asked for, and those that the build's surroundings ask for.
+pub(super) fn tell(findings: &Findings, tell: &Tell, suite: &str, console: Console) -> Result<(), Refusal> {
+    let fault = |e: &dyn std::fmt::Display| Refusal { exit: crate::cli::exit::Exit::Fault, text: e.to_string() };
+    if let Some(path) = &tell.junit {
+        put(path, ci::junit(findings).map_err(|e| fault(&e))?.as_bytes())?;
+    }
+    if let Some(path) = &tell.gitlab {
+        put(path, ci::gitlab(findings, suite).map_err(|e| fault(&e))?.as_bytes())?;
+    }
+    let markdown = ci::markdown(findings);
+    if let Some(path) = &tell.markdown {
+        put(path, markdown.as_bytes())?;
+    }
+    if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
+        let path = Path::new(&path);
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        let added = file.and_then(|mut file| file.write_all(format!("{markdown}\n").as_bytes()));
+        added.map_err(|e| Refusal::usage(format!("cannot write {}: {e}", path.display())))?;
+    }
+    if tell.annotations || std::env::var_os("GITHUB_ACTIONS").is_some_and(|on| on == "true") {
+        console.result(&ci::github(findings))?;
+    }
+    Ok(())
+}

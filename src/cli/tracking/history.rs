@@ -1,0 +1,194 @@
+//! `isocost history`: what all runs say together.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::args::{Export, HistoryArguments, HistoryCommand, Import, Which};
+use super::{commit, exchange};
+use crate::cli::console::Console;
+use crate::cli::exit::Exit;
+use crate::cli::refusal::Refusal;
+use crate::regression::changes::Settings;
+use crate::regression::formats::Source;
+use crate::regression::history::{Added, Entry, History, Place, Selection, entries, entry_of, run_folders};
+use crate::regression::score;
+use crate::regression::trend::{TrendSettings, Trends, trends};
+use crate::report::trend_page;
+
+/// Shows changes, or does what was named.
+///
+/// # Errors
+/// The history's, or a file or folder that cannot be read or written.
+pub(in crate::cli) fn history(arguments: &HistoryArguments, console: Console) -> Result<Exit, Refusal> {
+    let place = arguments.place.place();
+    let selection = selection(&arguments.which);
+    match &arguments.command {
+        None => look(arguments, &place, &selection, console),
+        Some(HistoryCommand::Import { paths, format, commit, of_branch }) => {
+            let source = commit::source(commit.as_deref(), of_branch.as_deref());
+            import(paths, *format, &source, &place, console)
+        }
+        Some(HistoryCommand::Export { format, output }) => export(*format, output.as_deref(), &place, &selection, console),
+        Some(HistoryCommand::Runs) => runs(&place, &selection, console),
+        Some(HistoryCommand::Score { dir }) => {
+            let labelled = score::read(dir).map_err(|e| Refusal::usage(e.to_string()))?;
+            let settings = Settings { smallest: arguments.smallest, ..Settings::default() };
+            let score = score::score(&labelled, &settings).map_err(|e| Refusal::usage(e.to_string()))?;
+            console.result(&format!("{score}\n"))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn selection(which: &Which) -> Selection {
+    Selection { branch: which.branch.clone(), since: which.since, host: None, newest: which.newest }
+}
+
+fn look(arguments: &HistoryArguments, place: &Place, selection: &Selection, console: Console) -> Result<Exit, Refusal> {
+    let mut history = History::open_existing(place)?;
+    let settings = TrendSettings { changes: Settings { smallest: arguments.smallest, ..Settings::default() } };
+    let trends = trends(&mut history, selection, &settings)?;
+    if let Some(path) = &arguments.html {
+        let runs = history.runs(selection)?.len();
+        let page = trend_page(&trends.page(format!("{runs} runs of {place}")))?;
+        exchange::put(path, page.as_bytes())?;
+        console.note(&format!("page: {}", path.display()));
+    }
+    let findings = trends.findings();
+    if console.json {
+        console.document("history", document(&trends))?;
+    } else {
+        console.result(&trends.text())?;
+    }
+    exchange::tell(&findings, &arguments.tell, "isocost.toml", console)?;
+    if arguments.gate {
+        console.note(&findings.answer);
+    }
+    Ok(if arguments.gate && findings.fails { Exit::Regression } else { Exit::Done })
+}
+
+fn document(trends: &Trends) -> serde_json::Value {
+    let lines: Vec<_> = trends
+        .lines
+        .iter()
+        .map(|line| {
+            let changes: Vec<_> = line
+                .changes
+                .iter()
+                .map(|told| {
+                    let point = &line.points[told.change.at];
+                    json!({
+                        "run": point.run_id, "commit": point.commit, "at": point.at,
+                        "before": told.change.before, "after": told.change.after, "relative": told.change.relative,
+                        "worse": told.worse, "recurring": told.change.recurring,
+                        "last_good": line.points[told.between.0].commit, "first_bad": line.points[told.between.1].commit,
+                        "moved": told.moved, "control": told.control,
+                    })
+                })
+                .collect();
+            json!({"series": line.key, "machine": line.machine.0, "runs": line.points.len(), "changes": changes})
+        })
+        .collect();
+    json!({ "lines": lines, "short": trends.short, "alpha": trends.alpha })
+}
+
+#[derive(Default)]
+struct Tally {
+    new: usize,
+    known: usize,
+    replaced: usize,
+}
+
+impl Tally {
+    fn add(&mut self, history: &mut History, entry: &Entry) -> Result<(), Refusal> {
+        match history.add(entry)? {
+            Added::New => self.new += 1,
+            Added::Known => self.known += 1,
+            Added::Replaced => self.replaced += 1,
+        }
+        Ok(())
+    }
+}
+
+fn import(
+    paths: &[PathBuf],
+    format: Option<Import>,
+    source: &Source,
+    place: &Place,
+    console: Console,
+) -> Result<Exit, Refusal> {
+    let mut history = History::open(place)?;
+    let (mut tally, mut unreadable) = (Tally::default(), 0);
+    for path in paths {
+        if let Some(format) = format {
+            let imported = exchange::read(path, format, source)?;
+            imported.left_out.iter().for_each(|what| console.note(&format!("left out: {}: {what}", path.display())));
+            for entry in entries(&imported.results, format.name()) {
+                tally.add(&mut history, &entry)?;
+            }
+            continue;
+        }
+        if path.is_file() {
+            return Err(Refusal::usage(format!("{} is a file; --format says of which tool", path.display())));
+        }
+        for folder in run_folders(path)? {
+            // One damaged folder among thousands does not keep the others out.
+            match entry_of(&folder, source) {
+                Ok(entry) => tally.add(&mut history, &entry)?,
+                Err(error) => {
+                    unreadable += 1;
+                    crate::cli::console::say(&error.to_string());
+                }
+            }
+        }
+    }
+    let Tally { new, known, replaced } = tally;
+    if console.json {
+        console.document("history", json!({"new": new, "known": known, "replaced": replaced, "unreadable": unreadable}))?;
+    } else {
+        console.result(&format!("{new} runs are new, {known} were there, {replaced} have gone on since; {unreadable} cannot be read\n"))?;
+    }
+    Ok(if unreadable > 0 { Exit::Failed } else { Exit::Done })
+}
+
+fn export(
+    format: Export,
+    output: Option<&Path>,
+    place: &Place,
+    selection: &Selection,
+    console: Console,
+) -> Result<Exit, Refusal> {
+    let results = History::open_existing(place)?.results(selection)?;
+    let bytes = exchange::write(&results, format).map_err(|e| Refusal::usage(e.to_string()))?;
+    match (output, String::from_utf8(bytes)) {
+        (Some(path), Ok(text)) => exchange::put(path, text.as_bytes())?,
+        (Some(path), Err(binary)) => exchange::put(path, binary.as_bytes())?,
+        (None, Ok(text)) => console.result(&text)?,
+        (None, Err(_)) => return Err(Refusal::usage("this format is no text; name a file with -o FILE")),
+    }
+    Ok(Exit::Done)
+}
+
+fn runs(place: &Place, selection: &Selection, console: Console) -> Result<Exit, Refusal> {
+    let all = History::open_existing(place)?.runs(selection)?;
+    if console.json {
+        let lines: Vec<_> = all
+            .iter()
+            .map(|run| json!({"run": run.run_id, "at": run.started_at, "origin": run.origin, "suite": run.suite, "commit": run.source.commit, "branch": run.source.branch, "host": run.host, "ending": run.ending}))
+            .collect();
+        console.document("history", json!({ "runs": lines }))?;
+        return Ok(Exit::Done);
+    }
+    let mut text = String::new();
+    for run in &all {
+        let or = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let commit: String = or(&run.source.commit).chars().take(12).collect();
+        let day = run.started_at.strftime("%Y-%m-%d %H:%M");
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{day}  {commit:12}  {:16}  {:12}  {}", or(&run.source.branch), or(&run.suite), run.run_id);
+    }
+    console.result(&text)?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,102 @@
+//! What one run measured, in the terms that other tools share.
+
+use crate::measure::metric::Direction;
+
+/// The figures of one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Results {
+    /// When it was measured.
+    pub at: jiff::Timestamp,
+    /// Of what.
+    pub source: Source,
+    /// The figures; all finite.
+    pub figures: Vec<Figure>,
+}
+
+/// What was measured and where; what a format does not say is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The commit's hash, or whatever orders the history.
+    pub commit: Option<String>,
+    /// Its branch.
+    pub branch: Option<String>,
+    /// The repository's address.
+    pub repository: Option<String>,
+    /// The machine's name.
+    pub machine: Option<String>,
+}
+
+/// One figure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// What was run: `docker/start`.
+    pub benchmark: String,
+    /// What was measured of it: `startup.ready`.
+    pub measure: String,
+    /// Its unit; empty where the format has none.
+    pub unit: String,
+    /// Which way is good; `None` where the format does not say.
+    pub direction: Option<Direction>,
+    /// The value.
+    pub value: f64,
+    /// Lower end of its interval.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// Samples that it comes from.
+    pub n: Option<u32>,
+}
+
+/// What a file held.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Imported {
+    /// In the file's order.
+    pub results: Vec<Results>,
+    /// What it had and could not be used, each in a sentence.
+    pub left_out: Vec<String>,
+}
+
+/// Why something cannot be read or written in a format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FormatError {
+    /// Not this format.
+    #[error("this is no {format}: {detail}")]
+    Malformed {
+        /// Which format was expected.
+        format: &'static str,
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// A value that the format has no way to write.
+    #[error("{figure} is {value}, which {format} cannot hold")]
+    NotFinite {
+        /// Which figure.
+        figure: String,
+        /// Its value.
+        value: String,
+        /// The format.
+        format: &'static str,
+    },
+    /// Nothing to write: the reader of the format would take it for an error.
+    #[error("there is no figure to write as {format}{}", hint.map(|hint| format!(": {hint}")).unwrap_or_default())]
+    Empty {
+        /// The format.
+        format: &'static str,
+        /// Why that may be.
+        hint: Option<&'static str>,
+    },
+}
+
+impl Results {
+    /// Refuses what no format can hold.
+    pub(super) fn check(&self, format: &'static str) -> Result<(), FormatError> {
+        for figure in &self.figures {
+            let numbers = [Some(figure.value), figure.low, figure.high];
+            if let Some(value) = numbers.into_iter().flatten().find(|number| !number.is_finite()) {
+                let figure = super::names::joined(figure);
+                return Err(FormatError::NotFinite { figure, value: value.to_string(), format });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! Measuring on: while the answer is undecided, and once more before a failure is called one.
+
+use super::answer::{Answer, Gate, Reason, overall};
+use super::decide::{decide, size};
+use super::void::GateError;
+use crate::analysis::compare::Options;
+use crate::measure::journal::Run;
+use crate::suite::GateSpec;
+
+/// Sessions that one gate adds at most: more would not be a gate but a study.
+const MOST_SESSIONS: usize = 8;
+
+/// Why a further session is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// The answer is undecided for want of precision.
+    Precision,
+    /// A regression is to be seen again before it is told.
+    Confirmation,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError<E> {
+    /// The runs'.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// A further session could not be measured.
+    #[error("a further session could not be measured")]
+    Measure(#[source] E),
+}
+
+/// Decides, and has more measured where that helps: `measure` gives a session of its own, or `None` where there is no
+/// budget left for one. `sessions` holds the candidate's and is added to.
+///
+/// # Errors
+/// The runs', or what `measure` says.
+pub fn drive<E>(
+    base: &[&Run],
+    sessions: &mut Vec<Run>,
+    spec: &GateSpec,
+    options: &Options,
+    measure: &mut dyn FnMut(Need) -> Result<Option<Run>, E>,
+) -> Result<Gate, DriveError<E>> {
+    let mut gate = all(base, sessions, spec, options)?;
+    for _ in 0..MOST_SESSIONS {
+        let Some(need) = need(&gate) else { break };
+        let Some(fresh) = measure(need).map_err(DriveError::Measure)? else { break };
+        let alone = decide(base, &[&fresh], spec, options)?;
+        sessions.push(fresh);
+        let before = gate;
+        gate = all(base, sessions, spec, options)?;
+        if need == Need::Confirmation {
+            confirm(&mut gate, &before, &alone);
+        }
+    }
+    Ok(gate)
+}
+
+fn all(base: &[&Run], sessions: &[Run], spec: &GateSpec, options: &Options) -> Result<Gate, GateError> {
+    decide(base, &sessions.iter().collect::<Vec<_>>(), spec, options)
+}
+
+fn need(gate: &Gate) -> Option<Need> {
+    let unconfirmed = gate.judged.iter().any(|one| one.answer == Answer::Regression && one.confirmed.is_none());
+    if unconfirmed {
+        return Some(Need::Confirmation);
+    }
+    let regression = gate.judged.iter().any(|one| one.answer == Answer::Regression);
+    let helps = |answer: &Answer| matches!(answer, Answer::Undecided(reason) if reason.more_may_help());
+    (!regression && gate.judged.iter().any(|one| helps(&one.answer))).then_some(Need::Precision)
+}
+
+/// A regression stays one where the fresh session alone lies beyond the limit too; it need not be significant by
+/// itself. One that was told before and is gone was not confirmed, and is said to be.
+fn confirm(gate: &mut Gate, before: &Gate, alone: &Gate) {
+    for at in 0..gate.judged.len() {
+        let one = &gate.judged[at];
+        let same = |other: &&super::Judged| {
+            let (a, b) = (&other.change, &one.change);
+            (&a.environment, &a.workload, &a.metric, a.accelerator) == (&b.environment, &b.workload, &b.metric, b.accelerator)
+        };
+        let was = before.judged.iter().find(same).is_some_and(|other| other.answer == Answer::Regression);
+        let again = alone.judged.iter().find(same).is_some_and(|other| {
+            other.answer == Answer::Regression || size(&other.change) > other.limit.relative.ln_1p()
+        });
+        let regression = one.answer == Answer::Regression;
+        let one = &mut gate.judged[at];
+        if regression && again {
+            one.confirmed = Some(true);
+        } else if was {
+            one.confirmed = Some(false);
+            one.answer = Answer::Undecided(Reason::NotConfirmed);
+        }
+    }
+    gate.answer = overall(&gate.judged);
+    gate.findings.retain(|places| places.iter().all(|&at| gate.judged[at].answer == Answer::Regression));
+}

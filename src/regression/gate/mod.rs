@@ -1,0 +1,23 @@
+//! The gate: may this change go in?
+//!
+//! In: the samples of the baseline's sessions and of the candidate's, and the suite's limits. Out: a [`Gate`] with one
+//! of three answers for each gated figure. What is compared with what, and how surely, is
+//! [`compare`](crate::analysis::compare)'s; here that is held against limits, and against everything that would
+//! otherwise pass for want of evidence. It must never know how anything is measured: a further session comes from a
+//! function it is given.
+
+mod answer;
+mod decide;
+mod drive;
+mod limits;
+mod told;
+mod void;
+
+pub use answer::{Answer, Gate, Judged, Reason};
+pub use decide::{decide, decide_inside};
+pub use drive::{DriveError, Need, drive};
+pub use limits::Limit;
+pub use void::{GateError, Void};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::analysis::compare::{Options, Refusal};
+use crate::analysis::example::{failed, run, sample};
+use crate::environment::Accelerator;
+use crate::measure::journal::Run;
+use crate::measure::record::Ending;
+use crate::measure::sample::{FailureName, Outcome as SampleOutcome};
+use crate::suite::{GateSpec, LimitSpec};
+
+const READY: &str = "startup.ready";
+
+/// Twelve blocks of `docker` at `level` with a wobble of some per cent, beside a native control that stays.
+fn session(level: f64, seed: u32) -> Run {
+    let mut run = run(12);
+    run.record.run_id = format!("r{seed}");
+    for block in 2..14 {
+        let wobble = 1.0 + f64::from((block * 5 + seed * 7) % 12) / 200.0;
+        run.samples.push(sample(block, "native", READY, 10.0 * wobble));
+        run.samples.push(sample(block, "docker", READY, level * wobble));
+    }
+    run
+}
+
+/// Five sessions that differ by some tenths of a per cent.
+fn baseline() -> Vec<Run> {
+    (0..5).map(|i| session(100.0 * (1.0 + 0.002 * (f64::from(i * 3 % 5) - 2.0)), i)).collect()
+}
+
+fn refs(runs: &[Run]) -> Vec<&Run> {
+    runs.iter().collect()
+}
+
+fn only(limit: f64) -> GateSpec {
+    let limits =
+        vec![LimitSpec { environment: "docker".into(), metric: READY.into(), limit, because: Some("test".into()) }];
+    GateSpec { limits, ..GateSpec::default() }
+}
+
+fn gate_of(new: &Run) -> Result<Gate, GateError> {
+    decide(&refs(&baseline()), &[new], &GateSpec::default(), &Options::default())
+}
+
+fn answer_of(new: &Run) -> Answer {
+    gate_of(new).unwrap().answer
+}
+
+#[test]
+fn slower_by_more_than_the_limit_is_a_regression_and_the_same_passes() {
+    assert_eq!(answer_of(&session(100.1, 9)), Answer::Pass);
+    assert_eq!(answer_of(&session(104.0, 9)), Answer::Pass, "4 % are within the limit of 10 %");
+    let gate = gate_of(&session(125.0, 9)).unwrap();
+    assert_eq!(gate.answer, Answer::Regression);
+    assert_eq!((gate.findings.len(), gate.sessions), (1, (5, 1)));
+    assert!(gate.line().starts_with("REGRESSION: 1 of 1 gated figure, one finding"), "{}", gate.line());
+}
+
+#[test]
+fn near_the_limit_it_is_undecided() {
+    assert_eq!(answer_of(&session(110.0, 9)), Answer::Undecided(Reason::Inconclusive));
+}
+
+#[test]
+fn an_improvement_is_told_and_passes() {
+    let gate = gate_of(&session(70.0, 9)).unwrap();
+    assert_eq!(gate.answer, Answer::Pass);
+    assert!(gate.text().contains("better"), "{}", gate.text());
+}
+
+#[test]
+fn the_suites_limit_decides_and_a_wider_one_says_what_it_no_longer_sees() {
+    let base = baseline();
+    let gate = |limit, level| {
+        decide(&refs(&base), &[&session(level, 9)], &only(limit), &Options::default()).unwrap()
+    };
+    assert_eq!(gate(0.02, 108.0).answer, Answer::Regression);
+    let wide = gate(0.5, 125.0);
+    assert_eq!(wide.answer, Answer::Pass);
+    assert!(wide.findings().cases[0].line().contains("changes from 10 % to 50 % are no longer seen, because: test"));
+}
+
+/// The ways in which gates have passed on nothing.
+#[test]
+fn it_does_not_pass_on_nothing() {
+    let void = |run: &Run, what: Void| match gate_of(run) {
+        Err(GateError::Void { what: found, run: id }) => assert_eq!((found, id.as_str()), (what, "r9")),
+        other => panic!("{other:?}"),
+    };
+    let mut empty = session(100.0, 9);
+    empty.samples.clear();
+    void(&empty, Void::Empty);
+    let mut warm_up_only = session(100.0, 9);
+    warm_up_only.samples.iter_mut().for_each(|sample| sample.warm_up = true);
+    void(&warm_up_only, Void::Empty);
+    let mut all_failed = session(100.0, 9);
+    for one in &mut all_failed.samples {
+        one.outcome = failed(2, "docker", READY, FailureName::NeverReady).outcome;
+    }
+    void(&all_failed, Void::Empty);
+    let mut killed = session(100.0, 9);
+    killed.complete = false;
+    void(&killed, Void::Unfinished);
+    let mut running = session(100.0, 9);
+    running.record.ending = Ending::Unfinished;
+    void(&running, Void::Unfinished);
+    let mut backwards = session(100.0, 9);
+    backwards.record.started_at = jiff::Timestamp::from_second(1000).unwrap();
+    void(&backwards, Void::ClockWentBack);
+    let mut ended_before = session(100.0, 9);
+    ended_before.record.ended_at = Some(jiff::Timestamp::from_second(-1).unwrap());
+    void(&ended_before, Void::ClockWentBack);
+    // The baseline is held to the same.
+    let error = decide(&[&empty], &[&session(100.0, 8)], &GateSpec::default(), &Options::default()).unwrap_err();
+    assert!(error.to_string().contains("r9 holds no value"));
+    assert!(decide(&[], &[&session(100.0, 8)], &GateSpec::default(), &Options::default()).is_err());
+}
+
+#[test]
+fn failed_samples_never_pass() {
+    let mut some_failed = session(100.0, 9);
+    some_failed.samples.push(failed(13, "docker", READY, FailureName::NeverReady));
+    assert_eq!(answer_of(&some_failed), Answer::Undecided(Reason::Failed));
+    let mut slower_too = session(130.0, 9);
+    slower_too.samples.push(failed(13, "docker", READY, FailureName::ClockVoid));
+    assert_eq!(answer_of(&slower_too), Answer::Regression);
+}
+
+#[test]
+fn too_few_samples_never_pass() {
+    let mut few = session(100.0, 9);
+    few.samples.retain(|sample| sample.block < 6);
+    assert_eq!(answer_of(&few), Answer::Undecided(Reason::TooFew));
+    let mut none = session(100.0, 9);
+    none.samples.retain(|sample| sample.environment == "native");
+    assert!(matches!(
+        gate_of(&none),
+        Ok(Gate { answer: Answer::Undecided(Reason::NotInNew), .. }) | Err(GateError::NothingGated { .. })
+    ));
+}
+
+#[test]
+fn values_that_are_no_numbers_never_pass() {
+    for odd in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
+        let mut run = session(100.0, 9);
+        for one in run.samples.iter_mut().filter(|sample| sample.environment == "docker") {
+            one.outcome = SampleOutcome::Value(odd);
+        }
+        let gate = gate_of(&run);
+        assert!(!matches!(gate, Ok(Gate { answer: Answer::Pass, .. })), "{odd}: {gate:?}");
+    }
+}
+
+#[test]
+fn another_host_another_accelerator_and_another_program_are_refused() {
+    let mut elsewhere = session(100.0, 9);
+    elsewhere.record.host.cpu_model = Some("another".into());
+    assert!(matches!(gate_of(&elsewhere), Err(GateError::Refused(Refusal::Different(_)))));
+    let mut emulated = session(100.0, 9);
+    emulated.record.environments[1].accelerator = Accelerator::Tcg;
+    for one in emulated.samples.iter_mut().filter(|sample| sample.environment == "docker") {
+        one.accelerator = Accelerator::Tcg;
+    }
+    assert!(!matches!(gate_of(&emulated), Ok(Gate { answer: Answer::Pass, .. })));
+    let mut program = session(100.0, 9);
+    program.record.agent_sha256 = "another".into();
+    assert!(!matches!(gate_of(&program), Ok(Gate { answer: Answer::Pass, .. })));
+}
+
+#[test]
+fn a_baseline_without_spread_never_passes_and_a_byte_more_is_a_fact() {
+    let flat = |seed: u32, value: f64| {
+        let mut run = session(value, seed);
+        for one in run.samples.iter_mut().filter(|sample| sample.environment == "docker") {
+            one.outcome = SampleOutcome::Value(value);
+        }
+        run
+    };
+    let base: Vec<Run> = (0..5).map(|i| flat(i, 100.0)).collect();
+    let gate = |new: &Run| decide(&refs(&base), &[new], &GateSpec::default(), &Options::default()).unwrap().answer;
+    assert_eq!(gate(&flat(9, 100.0)), Answer::Undecided(Reason::NoSpread));
+    assert_ne!(gate(&flat(9, 120.0)), Answer::Pass);
+    let image = |seed: u32, bytes: f64| {
+        let mut run = run(12);
+        run.record.run_id = format!("r{seed}");
+        run.samples.push(sample(2, "docker", "disk.image", bytes));
+        run
+    };
+    let base: Vec<Run> = (0..5).map(|i| image(i, 4096.0)).collect();
+    let gate = |bytes| decide(&refs(&base), &[&image(9, bytes)], &GateSpec::default(), &Options::default()).unwrap().answer;
+    assert_eq!((gate(4096.0), gate(4097.0), gate(4095.0)), (Answer::Pass, Answer::Regression, Answer::Pass));
+}
+
+#[test]
+fn one_session_of_a_baseline_is_advisory_and_says_so() {
+    let gate = decide(&[&session(100.0, 1)], &[&session(150.0, 2)], &GateSpec::default(), &Options::default()).unwrap();
+    assert_eq!(gate.answer, Answer::Regression);
+    assert!(gate.text().contains("advisory: 1 session of the base"), "{}", gate.text());
+}
+
+#[test]
+fn it_says_what_moved() {
+    let mut base = baseline();
+    base.iter_mut().for_each(|run| run.record.environments[1].prepared.facts = vec![("engine".into(), "20.10".into())]);
+    let mut new = session(130.0, 9);
+    new.record.environments[1].prepared.facts = vec![("engine".into(), "26.1".into())];
+    let gate = decide(&refs(&base), &[&new], &GateSpec::default(), &Options::default()).unwrap();
+    let text = gate.text();
+    assert!(text.contains("not as in the baseline: engine of docker, 20.10 → 26.1"), "{text}");
+    assert!(text.contains("changed with it: engine"), "{text}");
+    let same = gate_of(&session(130.0, 9)).unwrap().text();
+    assert!(same.contains("the host moved, not the program"), "{same}");
+}
+
+#[test]
+fn figures_that_moved_together_are_one_finding() {
+    let both = |level: f64, seed: u32| {
+        let mut run = session(level, seed);
+        let more: Vec<_> = run.samples.iter().filter(|one| one.environment == "docker").cloned().collect();
+        for mut one in more {
+            one.metric = "startup.phase.engine".into();
+            run.samples.push(one);
+        }
+        run
+    };
+    let base: Vec<Run> = (0..5).map(|i| both(100.0 * (1.0 + 0.002 * f64::from(i % 3)), i)).collect();
+    let limits = vec![LimitSpec { environment: "*".into(), metric: "startup.*".into(), limit: 0.05, because: None }];
+    let spec = GateSpec { limits, ..GateSpec::default() };
+    let gate = decide(&refs(&base), &[&both(130.0, 9)], &spec, &Options::default()).unwrap();
+    assert_eq!(gate.count(|answer| *answer == Answer::Regression), 2);
+    assert_eq!(gate.findings.len(), 1);
+    assert_eq!(gate.judged[gate.findings[0][0]].change.metric, READY);
+    assert!(gate.text().contains("one finding with startup.ready of docker/start"), "{}", gate.text());
+}
+
+/// What [`drive`] did with these further sessions.
+fn driven(first: Run, mut further: Vec<Run>) -> (Gate, Vec<Need>) {
+    let base = baseline();
+    let mut sessions = vec![first];
+    let mut asked = Vec::new();
+    further.reverse();
+    let gate = drive::<std::convert::Infallible>(&refs(&base), &mut sessions, &GateSpec::default(), &Options::default(), &mut |need| {
+        asked.push(need);
+        Ok(further.pop())
+    });
+    (gate.unwrap(), asked)
+}
+
+#[test]
+fn a_failure_is_confirmed_in_a_fresh_session_first() {
+    let (gate, asked) = driven(session(130.0, 9), vec![session(131.0, 10)]);
+    assert_eq!((gate.answer, &asked[..]), (Answer::Regression, &[Need::Confirmation][..]));
+    assert!(gate.text().contains("confirmed in a fresh session"));
+    let (gate, asked) = driven(session(130.0, 9), vec![session(100.0, 10)]);
+    assert_eq!((gate.answer, asked[0]), (Answer::Undecided(Reason::NotConfirmed), Need::Confirmation));
+    let (gate, _) = driven(session(130.0, 9), Vec::new());
+    assert_eq!(gate.answer, Answer::Regression);
+    assert!(gate.text().contains("not confirmed in a fresh session"), "{}", gate.text());
+}
+
+#[test]
+fn an_undecided_gate_measures_on_as_long_as_there_is_budget() {
+    let (gate, asked) = driven(session(110.0, 9), vec![session(103.0, 10), session(103.0, 11), session(102.0, 12)]);
+    assert!(asked.len() >= 2 && asked.iter().all(|need| *need == Need::Precision), "{asked:?}");
+    assert_eq!(gate.answer, Answer::Pass);
+    let (gate, asked) = driven(session(100.0, 9), vec![session(100.0, 10)]);
+    assert_eq!((gate.answer, asked.len()), (Answer::Pass, 0));
+    let mut failing = session(100.0, 9);
+    failing.samples.push(failed(13, "docker", READY, FailureName::NeverReady));
+    assert_eq!(driven(failing, vec![session(100.0, 10)]).1, [], "more samples do not undo a failure");
+}
+
+#[test]
+fn base_and_candidate_in_the_same_blocks() {
+    let mut run = session(120.0, 9);
+    let renamed: Vec<_> = run.samples.iter().filter(|one| one.environment == "native").cloned().collect();
+    for mut one in renamed {
+        one.environment = "docker".into();
+        one.metric = "end.total".into();
+        one.workload = "stop".into();
+        run.samples.push(one);
+    }
+    let slower = decide_inside(&run, "native", "docker", &only(0.1), &Options::default());
+    // Native at 10, docker at 120: two environments of one suite that may be compared.
+    assert!(matches!(slower, Ok(Gate { answer: Answer::Regression, .. }) | Err(GateError::Refused(_))), "{slower:?}");
+}

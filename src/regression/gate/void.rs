@@ -1,0 +1,72 @@
+//! Runs that no answer can rest on, by name.
+
+use serde::Serialize;
+
+use crate::analysis::compare::Refusal;
+use crate::measure::journal::Run;
+use crate::measure::record::Ending;
+
+/// Why a run says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Void {
+    /// It holds no value at all.
+    Empty,
+    /// It was killed, or it runs still.
+    Unfinished,
+    /// It ended before it began, or a sample was taken before the run began.
+    ClockWentBack,
+}
+
+impl Void {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Empty => "holds no value: every sample failed, or none was taken; `isocost report` on it says which",
+            Self::Unfinished => "has no end: it was killed or runs still; measure it again, or let it end",
+            Self::ClockWentBack => "has times that run backwards: the host's clock was set while it ran; measure it again",
+        }
+    }
+}
+
+/// Why there is no answer at all. Each is exit code 2, never a pass.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// A run that says nothing.
+    #[error("{run} {}", what.words())]
+    Void {
+        /// Which.
+        run: String,
+        /// Why.
+        what: Void,
+    },
+    /// The two sides may not be compared: another host, accelerator, suite or agent, or nothing in common.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Nothing on both sides has a limit.
+    #[error("nothing that both sides have is gated; the suite's [gate.limits] name {}, and `isocost list metrics` shows all", named.join(", "))]
+    NothingGated {
+        /// What the suite gates.
+        named: Vec<String>,
+    },
+}
+
+/// Is there anything in it that an answer can rest on?
+///
+/// # Errors
+/// Why not.
+pub(super) fn check(run: &Run) -> Result<(), GateError> {
+    let void = |what| Err(GateError::Void { run: run.record.run_id.clone(), what });
+    let record = &run.record;
+    if record.ended_at.is_some_and(|end| end < record.started_at)
+        || run.samples.iter().any(|sample| sample.started_at < record.started_at)
+    {
+        return void(Void::ClockWentBack);
+    }
+    if !run.complete || record.ending == Ending::Unfinished {
+        return void(Void::Unfinished);
+    }
+    if !run.samples.iter().any(|sample| !sample.warm_up && sample.value().is_some()) {
+        return void(Void::Empty);
+    }
+    Ok(())
+}

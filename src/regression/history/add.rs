@@ -1,0 +1,212 @@
+//! A run into the history, in one transaction.
+
+use super::connection::{Connection, Row as _, Trouble, Value, transaction};
+use super::entry::{Description, Entry, Measured};
+use super::error::HistoryError;
+use super::store::{History, Known};
+use crate::measure::metric::Direction;
+
+/// What adding a run did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is new.
+    New,
+    /// It was there, as it is.
+    Known,
+    /// It was there and has gone on since: its figures were replaced.
+    Replaced,
+}
+
+impl History {
+    /// Adds a run, unless it is there already.
+    ///
+    /// # Errors
+    /// A figure that is not finite, or the database's; the history is then as it was.
+    pub fn add(&mut self, entry: &Entry) -> Result<Added, HistoryError> {
+        check(entry)?;
+        let mut known = self.known.clone();
+        let added = transaction(self.connection.as_mut(), false, |connection| {
+            known.clone_from(&self.known);
+            put(connection, &mut known, entry)
+        });
+        let added = added.map_err(|trouble| trouble.at(&self.place, "take in a run"))?;
+        self.known = known;
+        Ok(added)
+    }
+}
+
+fn check(entry: &Entry) -> Result<(), HistoryError> {
+    for one in &entry.measured {
+        let pairs = [one.interval, one.ratio_interval].into_iter().flatten().flat_map(|(low, high)| [low, high]);
+        let numbers = [one.value, one.ratio].into_iter().flatten().chain(pairs);
+        if let Some(value) = numbers.into_iter().find(|number| !number.is_finite()) {
+            return Err(HistoryError::NotFinite { run: entry.run_id.clone(), series: one.key.to_string(), value });
+        }
+    }
+    Ok(())
+}
+
+fn put(connection: &mut dyn Connection, known: &mut Known, entry: &Entry) -> Result<Added, Trouble> {
+    let there = connection.query("SELECT id, digest FROM run WHERE run_id = $1", &[entry.run_id.as_str().into()])?;
+    if let Some(row) = there.first()
+        && row.text(1)? == entry.digest
+    {
+        return Ok(Added::Known);
+    }
+    let host = match &entry.host {
+        Some(host) => Some(described(connection, "host", &mut known.hosts, host)?),
+        None => None,
+    };
+    let (run, added) = match there.first() {
+        Some(row) => (again(connection, row.integer(0)?, entry, host)?, Added::Replaced),
+        None => match insert_run(connection, entry, host)? {
+            Some(run) => (run, Added::New),
+            // Another program has added it between the question and now.
+            None => return Ok(Added::Known),
+        },
+    };
+    points(connection, known, run, &entry.measured)?;
+    Ok(added)
+}
+
+fn insert_run(connection: &mut dyn Connection, entry: &Entry, host: Option<i64>) -> Result<Option<i64>, Trouble> {
+    let sql = "INSERT INTO run (run_id, digest, origin, started_at, ending, suite, version, program, commit_id, branch,
+        repository, machine, host) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        ON CONFLICT (run_id) DO NOTHING RETURNING id";
+    let mut values: Vec<Value> = vec![entry.run_id.as_str().into()];
+    values.extend(about(entry, host));
+    let rows = connection.query(sql, &values)?;
+    rows.first().map(|row| row.integer(0)).transpose()
+}
+
+/// The run stays the row it was, so that baselines go on holding it.
+fn again(connection: &mut dyn Connection, run: i64, entry: &Entry, host: Option<i64>) -> Result<i64, Trouble> {
+    let sql = "UPDATE run SET digest = $1, origin = $2, started_at = $3, ending = $4, suite = $5, version = $6,
+        program = $7, commit_id = $8, branch = $9, repository = $10, machine = $11, host = $12 WHERE id = $13";
+    let mut values: Vec<Value> = about(entry, host).into();
+    values.push(run.into());
+    connection.execute(sql, &values)?;
+    connection.execute("DELETE FROM point WHERE run = $1", &[run.into()])?;
+    Ok(run)
+}
+
+fn about(entry: &Entry, host: Option<i64>) -> [Value; 12] {
+    [
+        entry.digest.as_str().into(),
+        entry.origin.as_str().into(),
+        entry.started_at.as_microsecond().into(),
+        entry.ending.as_deref().into(),
+        entry.suite.as_deref().into(),
+        entry.version.as_deref().into(),
+        entry.program.as_deref().into(),
+        entry.source.commit.as_deref().into(),
+        entry.source.branch.as_deref().into(),
+        entry.source.repository.as_deref().into(),
+        entry.source.machine.as_deref().into(),
+        host.into(),
+    ]
+}
+
+type Ids = std::collections::HashMap<String, i64>;
+
+/// The row of a host or an environment, made where it is missing.
+fn described(
+    connection: &mut dyn Connection,
+    table: &'static str,
+    known: &mut Ids,
+    what: &Description,
+) -> Result<i64, Trouble> {
+    if let Some(id) = known.get(&what.fingerprint) {
+        return Ok(*id);
+    }
+    let facts = serde_json::to_string(&what.facts).map_err(|e| Trouble::other(e.to_string()))?;
+    let insert = format!("INSERT INTO {table} (fingerprint, facts) VALUES ($1, $2) ON CONFLICT (fingerprint) DO NOTHING");
+    connection.execute(&insert, &[what.fingerprint.as_str().into(), facts.as_str().into()])?;
+    let rows =
+        connection.query(&format!("SELECT id FROM {table} WHERE fingerprint = $1"), &[what.fingerprint.as_str().into()])?;
+    let id = one(&rows)?;
+    known.insert(what.fingerprint.clone(), id);
+    Ok(id)
+}
+
+fn one(rows: &[Vec<Value>]) -> Result<i64, Trouble> {
+    rows.first().ok_or_else(|| Trouble::other("a row that was just made is not there"))?.integer(0)
+}
+
+fn series(connection: &mut dyn Connection, known: &mut Known, measured: &Measured) -> Result<i64, Trouble> {
+    if let Some(id) = known.series.get(&measured.key) {
+        return Ok(*id);
+    }
+    let key = &measured.key;
+    let names = [&key.environment, &key.accelerator, &key.workload, &key.metric, &key.unit];
+    let mut values: Vec<Value> = names.map(|name| name.as_str().into()).into();
+    let select = "SELECT id FROM series WHERE environment = $1 AND accelerator = $2 AND workload = $3 AND metric = $4
+        AND unit = $5";
+    let there = connection.query(select, &values)?;
+    let id = if there.is_empty() {
+        let way = measured.direction.map(|way| if way == Direction::Smaller { "smaller" } else { "bigger" });
+        values.push(way.into());
+        let insert = "INSERT INTO series (environment, accelerator, workload, metric, unit, direction)
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (environment, accelerator, workload, metric, unit) DO NOTHING";
+        connection.execute(insert, &values)?;
+        values.pop();
+        one(&connection.query(select, &values)?)?
+    } else {
+        one(&there)?
+    };
+    known.series.insert(key.clone(), id);
+    Ok(id)
+}
+
+/// Rows in one statement: few round trips, and few different statements.
+const TOGETHER: usize = 25;
+
+fn points(connection: &mut dyn Connection, known: &mut Known, run: i64, all: &[Measured]) -> Result<(), Trouble> {
+    // In one order everywhere: two programs that add the same new series then never wait for each other in a circle.
+    let mut sorted: Vec<&Measured> = all.iter().collect();
+    sorted.sort_by(|a, b| a.key.cmp(&b.key));
+    sorted.dedup_by(|a, b| a.key == b.key);
+    let mut rows = Vec::with_capacity(sorted.len());
+    for one in sorted {
+        rows.push(point(connection, known, run, one)?);
+    }
+    for chunk in rows.chunks(TOGETHER) {
+        let lists: Vec<String> = (0..chunk.len())
+            .map(|row| {
+                let numbers: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+                format!("({})", numbers.join(", "))
+            })
+            .collect();
+        let sql = format!(
+            "INSERT INTO point (series, run, value, low, high, n, failed, ratio, ratio_low, ratio_high, environment)
+            VALUES {}",
+            lists.join(", ")
+        );
+        connection.execute(&sql, &chunk.concat())?;
+    }
+    Ok(())
+}
+
+const COLUMNS: usize = 11;
+
+fn point(connection: &mut dyn Connection, known: &mut Known, run: i64, one: &Measured) -> Result<[Value; COLUMNS], Trouble> {
+    let series = series(connection, known, one)?;
+    let environment = match &one.environment {
+        Some(what) => Some(described(connection, "environment", &mut known.environments, what)?),
+        None => None,
+    };
+    let (interval, ratio) = (one.interval.unzip(), one.ratio_interval.unzip());
+    Ok([
+        series.into(),
+        run.into(),
+        one.value.into(),
+        interval.0.into(),
+        interval.1.into(),
+        one.n.map(i64::from).into(),
+        i64::from(one.failed).into(),
+        one.ratio.into(),
+        ratio.0.into(),
+        ratio.1.into(),
+        environment.into(),
+    ])
+}

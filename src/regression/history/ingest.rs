@@ -1,0 +1,149 @@
+//! Run folders into the history.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::entry::{Description, Entry, Facts, Measured, SeriesKey, hex};
+use crate::analysis::{Ratio, Row, Settings, Summary, summarise};
+use crate::measure::journal::{JOURNAL_FILE, JournalError, RUN_FILE, Run, read};
+use crate::measure::metric;
+use crate::measure::record::{EnvironmentRecord, Host};
+use crate::regression::formats::Source;
+
+/// Why a run folder cannot become an entry.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A folder that cannot be listed, or a file that cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+}
+
+impl IngestError {
+    pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source }
+    }
+}
+
+/// `dir` itself where it is a run's folder, else those among its subfolders, by name.
+///
+/// # Errors
+/// It cannot be listed.
+pub fn run_folders(dir: &Path) -> Result<Vec<PathBuf>, IngestError> {
+    if dir.join(RUN_FILE).exists() {
+        return Ok(vec![dir.to_owned()]);
+    }
+    let failed = |e| IngestError::io(dir, e);
+    let entries = std::fs::read_dir(dir).map_err(failed)?;
+    let mut folders = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if path.join(RUN_FILE).exists() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// The run in `dir` as an entry, with its summary made anew from its samples.
+///
+/// # Errors
+/// It cannot be read.
+pub fn entry_of(dir: &Path, source: &Source) -> Result<Entry, IngestError> {
+    let run = read(dir)?;
+    let path = dir.join(JOURNAL_FILE);
+    let journal = std::fs::read(&path).map_err(|e| IngestError::io(&path, e))?;
+    let summary = summarise(&run, &Settings::of(&run));
+    Ok(entry(&run, &summary, hex(&Sha256::digest(&journal)), source))
+}
+
+fn entry(run: &Run, summary: &Summary, digest: String, source: &Source) -> Entry {
+    let record = &run.record;
+    let environments: Vec<(&str, Description)> =
+        record.environments.iter().map(|one| (one.id.as_str(), Description::of(environment_facts(one)))).collect();
+    let made_of = |id: &str| environments.iter().find(|(one, _)| *one == id).map(|(_, what)| what.clone());
+    Entry {
+        run_id: record.run_id.clone(),
+        digest,
+        origin: "isocost".into(),
+        started_at: record.started_at,
+        ending: serde_json::to_value(record.ending).ok().and_then(|name| name.as_str().map(str::to_owned)),
+        suite: Some(record.plan.suite.name.clone()),
+        version: Some(record.isocost_version.clone()),
+        program: Some(record.agent_sha256.clone()),
+        source: source.clone(),
+        host: Some(Description::of(host_facts(&record.host))),
+        measured: summary.rows.iter().map(|row| measured(row, made_of(&row.environment))).collect(),
+    }
+}
+
+fn measured(row: &Row, environment: Option<Description>) -> Measured {
+    let ratio = match &row.ratio {
+        Ratio::Stated { estimate, .. } => Some(*estimate),
+        Ratio::Control | Ratio::Missing(_) => None,
+    };
+    let interval = |estimate: Option<crate::analysis::Estimate>| estimate?.interval.map(|it| (it.low, it.high));
+    Measured {
+        key: SeriesKey {
+            environment: row.environment.clone(),
+            accelerator: name_of(&row.accelerator),
+            workload: row.workload.clone(),
+            metric: row.metric.clone(),
+            unit: row.unit.clone(),
+        },
+        direction: metric::find(&row.metric).map(|metric| metric.direction),
+        value: row.median.map(|estimate| estimate.value),
+        interval: interval(row.median),
+        n: Some(row.n),
+        failed: row.failures(),
+        ratio: ratio.map(|estimate| estimate.value),
+        ratio_interval: interval(ratio),
+        environment,
+    }
+}
+
+fn name_of(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// What a host is, as far as figures depend on it. CPU frequency is not among it: it moves by itself, and a key that
+/// holds it makes every run a host of its own.
+fn host_facts(host: &Host) -> Facts {
+    let text = |text: &Option<String>| text.clone();
+    let facts = [
+        ("kernel", Some(host.kernel_release.clone())),
+        ("os", text(&host.os)),
+        ("cpu", text(&host.cpu_model)),
+        ("microcode", text(&host.microcode)),
+        ("cpus", Some(host.online_cpus.to_string())),
+        // To the GiB: what firmware and kernel keep for themselves differs from boot to boot.
+        ("memory", Some(format!("{} GiB", host.memory_bytes.div_ceil(1 << 30)))),
+        ("cgroup", Some(host.cgroup.clone())),
+        ("virtualised", host.virtualised.map(|yes| yes.to_string())),
+        ("clock source", text(&host.clock_source)),
+        ("kvm modules", Some(host.kvm_modules.join(", "))),
+        ("scratch file system", text(&host.scratch_file_system)),
+    ];
+    facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+/// Facts that name a place or a reason, not a version: they differ from run to run and move no figure.
+const PLACES: [&str; 6] = ["qemu.path", "qemu.arguments", "accelerator.why", "kernel.booted", "kernel.line", "kernel.source"];
+
+fn environment_facts(environment: &EnvironmentRecord) -> Facts {
+    let facts = environment.prepared.facts.iter().filter(|(name, _)| !PLACES.contains(&name.as_str()));
+    facts.cloned().collect()
+}
+
+#[cfg(test)]
+#[path = "ingest_tests.rs"]
+mod tests;

@@ -1,0 +1,90 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::analysis::example;
+use crate::measure::journal::{Record, Writer, write_run};
+use crate::measure::sample::FailureName;
+use crate::regression::history::{Added, History, Place};
+
+fn folder(at: &Path, id: &str, values: &[f64]) -> PathBuf {
+    let dir = at.join(id);
+    let mut run = example::run(6);
+    run.record.run_id = id.to_owned();
+    run.record.host.cpu_model = Some("Xeon".into());
+    run.record.environments[1].prepared.facts =
+        vec![("engine".into(), "20.10".into()), ("kernel.line".into(), "console=ttyS0".into())];
+    let mut journal = Writer::create(&dir, id).unwrap();
+    write_run(&dir, &run.record).unwrap();
+    for (block, &value) in (2..).zip(values) {
+        for (environment, value) in [("native", 10.0), ("docker", value)] {
+            let sample = example::sample(block, environment, "startup.ready", value);
+            journal.append(&[Record::Sample(sample)]).unwrap();
+        }
+    }
+    let failed = example::failed(2, "docker", "end.total", FailureName::TimedOut);
+    journal.append(&[Record::Sample(failed), Record::End]).unwrap();
+    dir
+}
+
+#[test]
+fn a_folder_becomes_an_entry_with_its_host_its_ratio_and_its_failures() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder(dir.path(), "r1", &[20.0, 21.0, 22.0, 20.5, 21.5, 21.0]);
+    let source = Source { commit: Some("abc".into()), ..Source::default() };
+    let entry = entry_of(&folder, &source).unwrap();
+    assert_eq!((entry.run_id.as_str(), entry.origin.as_str(), entry.ending.as_deref()), ("r1", "isocost", Some("complete")));
+    assert_eq!(entry.source, source);
+    assert_eq!(entry.host.unwrap().facts["cpu"], "Xeon");
+    let find = |metric: &str| {
+        entry.measured.iter().find(|one| one.key.environment == "docker" && one.key.metric == metric).unwrap()
+    };
+    let ready = find("startup.ready");
+    assert_eq!((ready.value, ready.n, ready.failed), (Some(21.0), Some(6), 0));
+    assert!((ready.ratio.unwrap() - 2.1).abs() < 0.05 && ready.interval.is_some());
+    assert_eq!(ready.environment.as_ref().unwrap().facts.keys().collect::<Vec<_>>(), ["engine"]);
+    let end = find("end.total");
+    assert_eq!((end.value, end.n, end.failed), (None, Some(0), 1));
+}
+
+#[test]
+fn the_same_folder_again_changes_nothing_and_a_longer_one_replaces() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place::File(dir.path().join("history.db"));
+    let mut history = History::open(&place).unwrap();
+    let add = |history: &mut History, folder: &Path| history.add(&entry_of(folder, &Source::default()).unwrap()).unwrap();
+    let first = folder(&dir.path().join("a"), "r1", &[20.0, 21.0]);
+    assert_eq!(add(&mut history, &first), Added::New);
+    assert_eq!(add(&mut history, &first), Added::Known);
+    let longer = folder(&dir.path().join("b"), "r1", &[20.0, 21.0, 30.0, 31.0]);
+    assert_eq!(add(&mut history, &longer), Added::Replaced);
+    assert_eq!(history.runs(&super::super::Selection::default()).unwrap().len(), 1);
+}
+
+#[test]
+fn a_kept_run_comes_back_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder(dir.path(), "r1", &[20.0, 21.0]);
+    let mut history = History::open(&Place::File(dir.path().join("history.db"))).unwrap();
+    let packed = super::super::pack(&folder).unwrap();
+    assert!(history.keep("r1", &packed).is_err(), "only of a run that is there");
+    history.add(&entry_of(&folder, &Source::default()).unwrap()).unwrap();
+    assert_eq!(history.kept("r1").unwrap(), None);
+    history.keep("r1", &packed).unwrap();
+    history.keep("r1", &packed).unwrap();
+    let kept = history.kept("r1").unwrap().unwrap();
+    assert_eq!(super::super::unpack(&kept).unwrap(), read(&folder).unwrap());
+    assert!(super::super::unpack(b"no archive").is_err());
+    assert!(super::super::unpack(&kept[..kept.len() / 2]).is_err());
+}
+
+#[test]
+fn folders_are_found_by_their_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = folder(dir.path(), "r2", &[1.0]);
+    let other = folder(dir.path(), "r1", &[1.0]);
+    std::fs::create_dir(dir.path().join("no-run")).unwrap();
+    assert_eq!(run_folders(dir.path()).unwrap(), [other, one.clone()]);
+    assert_eq!(run_folders(&one).unwrap(), [one]);
+    assert!(matches!(run_folders(Path::new("/nowhere")), Err(IngestError::Io { .. })));
+    assert!(matches!(entry_of(dir.path(), &Source::default()), Err(IngestError::Journal(_))));
+}

@@ -1,0 +1,63 @@
+//! Where a history is: a file or a server, both in one setting.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a history is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Place {
+    /// An SQLite file.
+    File(PathBuf),
+    /// A PostgreSQL server and its database, as a URL. It may hold a password and is never shown as it is.
+    Server(String),
+}
+
+impl From<&str> for Place {
+    /// `postgres://…` and `postgresql://…` are servers, all else is a file.
+    fn from(setting: &str) -> Self {
+        if ["postgres://", "postgresql://"].iter().any(|scheme| setting.starts_with(scheme)) {
+            Self::Server(setting.to_owned())
+        } else {
+            Self::File(PathBuf::from(setting))
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Server(url) => write!(f, "{}", without_password(url)),
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Who and where, but no password; parameters may hold one too and are left out.
+fn without_password(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or(url);
+    let Some((scheme, rest)) = url.split_once("://") else { return "postgres://…".to_owned() };
+    match rest.rsplit_once('@') {
+        Some((who, place)) => format!("{scheme}://{}@{place}", who.split(':').next().unwrap_or_default()),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_a_server_and_its_password_is_never_shown() {
+        let server = Place::from("postgresql://ci:se:cr@et@db.example:5433/perf?password=secret");
+        assert_eq!(server.to_string(), "postgresql://ci@db.example:5433/perf");
+        assert_eq!(format!("{server:?}"), server.to_string());
+        assert_eq!(Place::from("postgres://db/perf").to_string(), "postgres://db/perf");
+        assert_eq!(Place::from("perf/history.db"), Place::File("perf/history.db".into()));
+    }
+}

@@ -1,0 +1,219 @@
+//! From the history's rows to lines with changes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+
+use super::moved;
+use crate::measure::metric::{self, Direction};
+use crate::regression::changes::{self, Change, SeriesError, Settings, Watch, look_back};
+use crate::regression::history::{Description, History, HistoryError, PointRow, RunRow, Selection, SeriesKey, SeriesRow};
+
+/// How to look.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct TrendSettings {
+    /// What counts as a change. Its `alpha` is shared by all lines.
+    pub changes: Settings,
+}
+
+/// All lines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trends {
+    /// In the order of their keys, then of their machines.
+    pub lines: Vec<Trend>,
+    /// The chance that any of them is split although its builds are exchangeable.
+    pub alpha: f64,
+    /// Lines with too few values to say anything.
+    pub short: usize,
+}
+
+/// What makes a machine: absolute figures of two machines are never one line, and those before and after a new kernel
+/// are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Machine(pub String);
+
+/// One figure of one machine over all its runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trend {
+    /// What it is.
+    pub key: SeriesKey,
+    /// Where.
+    pub machine: Machine,
+    /// Which way is good.
+    pub direction: Option<Direction>,
+    /// Without noise: each change is a fact.
+    pub exact: bool,
+    /// Oldest first; runs whose samples all failed are not among them.
+    pub points: Vec<Point>,
+    /// Runs without a value.
+    pub missing: usize,
+    /// Changes of level, looking back, oldest first.
+    pub changes: Vec<Told>,
+    /// Alarms as the runs arrived, each with the place of the run that raised it.
+    pub alarms: Vec<(usize, Change)>,
+    /// Places at which something recorded of host, environment or program changed, and what: name, before, after.
+    pub moves: Vec<(usize, Vec<moved::Move>)>,
+}
+
+/// One run's figure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// The run's id.
+    pub run_id: String,
+    /// When.
+    pub at: Timestamp,
+    /// Of which commit.
+    pub commit: Option<String>,
+    /// The median.
+    pub value: f64,
+    /// Its interval.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// A change with what is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The change; its places are those of [`Trend::points`].
+    pub change: Change,
+    /// For the worse, for the better; `None` where nobody said which is which.
+    pub worse: Option<bool>,
+    /// The last run that surely is before it, and the first that surely is after.
+    pub between: (usize, usize),
+    /// What else changed between these two: name, before, after.
+    pub moved: Vec<moved::Move>,
+    /// The native figures of the same family that moved with it.
+    pub control: Vec<String>,
+}
+
+/// Below so many values a line is not looked at.
+const FEWEST: usize = 8;
+
+/// All lines of the selected runs.
+///
+/// # Errors
+/// The database's.
+pub fn trends(history: &mut History, selection: &Selection, settings: &TrendSettings) -> Result<Trends, HistoryError> {
+    let runs = history.runs(selection)?;
+    let series: HashMap<i64, SeriesRow> = history.series()?.into_iter().map(|one| (one.id, one)).collect();
+    let points = history.points(selection)?;
+    let descriptions = history.descriptions()?;
+    let (lines, short) = gather(&runs, &series, points, &descriptions);
+    let alpha = settings.changes.alpha;
+    let share = Settings { alpha: alpha / lines.len().max(1) as f64, ..settings.changes };
+    let mut lines: Vec<Trend> = lines.into_iter().filter_map(|line| line.judged(&share).ok()).collect();
+    moved::controls(&mut lines);
+    Ok(Trends { lines, alpha, short })
+}
+
+/// A line before it is judged, with what each of its runs was made of.
+struct Gathered<'a> {
+    series: &'a SeriesRow,
+    machine: Machine,
+    points: Vec<Point>,
+    made_of: Vec<moved::MadeOf<'a>>,
+    missing: usize,
+}
+
+fn gather<'a>(
+    runs: &'a [RunRow],
+    series: &'a HashMap<i64, SeriesRow>,
+    points: Vec<PointRow>,
+    descriptions: &'a HashMap<String, Description>,
+) -> (Vec<Gathered<'a>>, usize) {
+    let order: HashMap<i64, usize> = runs.iter().enumerate().map(|(place, run)| (run.id, place)).collect();
+    let mut sorted: Vec<(usize, PointRow)> =
+        points.into_iter().filter_map(|point| Some((*order.get(&point.run)?, point))).collect();
+    sorted.sort_by_key(|(place, _)| *place);
+    let mut lines: BTreeMap<(&SeriesKey, Machine), Gathered<'_>> = BTreeMap::new();
+    for (place, point) in sorted {
+        let (run, Some(one)) = (&runs[place], series.get(&point.series)) else { continue };
+        let host = run.host.as_ref().and_then(|fingerprint| descriptions.get(fingerprint));
+        let machine = machine(host, run);
+        let line = lines.entry((&one.key, machine.clone())).or_insert_with(|| Gathered {
+            series: one,
+            machine,
+            points: Vec::new(),
+            made_of: Vec::new(),
+            missing: 0,
+        });
+        let Some(value) = point.value else {
+            line.missing += 1;
+            continue;
+        };
+        let environment = point.environment.as_ref().and_then(|fingerprint| descriptions.get(fingerprint));
+        line.made_of.push(moved::MadeOf { host, environment, program: run.program.as_deref() });
+        line.points.push(Point {
+            run_id: run.run_id.clone(),
+            at: run.started_at,
+            commit: run.source.commit.clone(),
+            value,
+            interval: point.interval,
+        });
+    }
+    let all = lines.len();
+    let lines: Vec<_> = lines.into_values().filter(|line| line.points.len() >= FEWEST).collect();
+    let short = all - lines.len();
+    (lines, short)
+}
+
+/// The facts that stay while a machine is the same one.
+const STAYING: [&str; 4] = ["cpu", "cpus", "memory", "virtualised"];
+
+fn machine(host: Option<&Description>, run: &RunRow) -> Machine {
+    let facts = STAYING.iter().filter_map(|name| host?.facts.get(*name)).cloned();
+    let named = run.source.machine.clone();
+    Machine(named.into_iter().chain(facts).collect::<Vec<_>>().join(", "))
+}
+
+impl Gathered<'_> {
+    fn judged(self, settings: &Settings) -> Result<Trend, SeriesError> {
+        let values: Vec<f64> = self.points.iter().map(|point| point.value).collect();
+        let exact = metric::find(&self.series.key.metric).is_some_and(|metric| metric.exact);
+        let found = if exact { changes::exact(&values)? } else { look_back(&values, settings)? };
+        let alarms = if exact { each_at_once(&found) } else { alarms(&values, settings)? };
+        let moves = moved::places(&self.made_of);
+        let told = found.into_iter().map(|change| self.told(change)).collect();
+        Ok(Trend {
+            key: self.series.key.clone(),
+            direction: self.series.direction,
+            machine: self.machine,
+            exact,
+            points: self.points,
+            missing: self.missing,
+            changes: told,
+            alarms,
+            moves,
+        })
+    }
+
+    fn told(&self, change: Change) -> Told {
+        let between = (change.range.0.saturating_sub(1), change.range.1);
+        Told {
+            worse: worse(self.series.direction, &change),
+            between,
+            moved: moved::between(&self.made_of[between.0], &self.made_of[between.1]),
+            control: Vec::new(),
+            change,
+        }
+    }
+}
+
+pub(super) fn worse(direction: Option<Direction>, change: &Change) -> Option<bool> {
+    Some(match direction? {
+        Direction::Smaller => change.after > change.before,
+        Direction::Bigger => change.after < change.before,
+    })
+}
+
+fn each_at_once(found: &[Change]) -> Vec<(usize, Change)> {
+    found.iter().map(|change| (change.at, change.clone())).collect()
+}
+
+fn alarms(values: &[f64], settings: &Settings) -> Result<Vec<(usize, Change)>, SeriesError> {
+    let mut watch = Watch::new(*settings);
+    let mut all = Vec::new();
+    for (place, &value) in values.iter().enumerate() {
+        all.extend(watch.push(value)?.map(|change| (place, change)));
+    }
+    Ok(all)
+}

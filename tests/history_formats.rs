@@ -1,0 +1,109 @@
+//! What is written for other tools, read by these tools: Prometheus' own parser of OpenMetrics, and Otava.
+//!
+//! Both come from Python's package index, into a folder of their own below the target folder.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use isocost::measure::metric::Direction;
+use isocost::regression::formats::{Figure, Results, Source, openmetrics, otava};
+use jiff::{SignedDuration, Timestamp};
+
+/// The versions that these tests were written against.
+const PACKAGES: [&str; 2] = ["prometheus-client==0.21.1", "apache-otava==0.8.0"];
+
+/// The folder of Python's programs with both packages, or why there is none.
+static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+    let bin = folder.join("bin");
+    if !bin.join("otava").exists() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        run(Command::new(bin.join("python")).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
+    }
+    Ok(bin)
+});
+
+fn run(command: &mut Command) -> Result<Output, String> {
+    let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// `None`, with a named skip, where the packages cannot be had; in CI that is a failure.
+fn python(test: &str) -> Option<&'static Path> {
+    match &*PYTHON {
+        Ok(bin) => Some(bin),
+        Err(why) => {
+            assert!(std::env::var_os("CI").is_none(), "CI is set, and {why}");
+            eprintln!("SKIPPED {test}: {why}");
+            None
+        }
+    }
+}
+
+fn results(hour: i64, ready: f64) -> Results {
+    let figure = |benchmark: &str, measure: &str, unit: &str, direction, value: f64| Figure {
+        benchmark: benchmark.into(),
+        measure: measure.into(),
+        unit: unit.into(),
+        direction: Some(direction),
+        value,
+        low: Some(value * 0.99),
+        high: Some(value * 1.01),
+        n: Some(30),
+    };
+    Results {
+        at: Timestamp::from_second(1_709_287_200).unwrap() + SignedDuration::from_hours(hour),
+        source: Source { commit: Some(format!("c{hour:03}")), branch: Some("main".into()), ..Source::default() },
+        figures: vec![
+            figure("docker/start", "startup.ready", "ms", Direction::Smaller, ready),
+            figure("qemu-tcg/cpu \"integer\"\\", "cpu.integer.rate", "iterations/s", Direction::Bigger, 2.5e8),
+        ],
+    }
+}
+
+#[test]
+fn prometheus_parses_what_is_written_as_openmetrics() {
+    let Some(bin) = python("openmetrics") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("metrics.txt");
+    std::fs::write(&file, openmetrics::write(&results(0, 139.25)).unwrap()).unwrap();
+    let script = "import sys\n\
+                  from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse\n\
+                  for family in parse(open(sys.argv[1], encoding='utf-8').read()):\n\
+                  \x20   for one in family.samples:\n\
+                  \x20       print(family.type, one.name, one.labels['benchmark'], one.labels['unit'], one.value, sep='|')\n";
+    let said = run(Command::new(bin.join("python")).args(["-c", script]).arg(&file)).unwrap();
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert_eq!(text.lines().count(), 8, "{text}");
+    assert!(text.contains("gauge|isocost_median|docker/start|ms|139.25\n"), "{text}");
+    assert!(text.contains("gauge|isocost_median|qemu-tcg/cpu \"integer\"\\|iterations/s|250000000.0\n"), "{text}");
+}
+
+/// Sixty runs whose start becomes 30 % slower with run 40: Otava reads file and configuration, and sees it.
+#[test]
+fn otava_reads_its_csv_and_configuration() {
+    let Some(bin) = python("otava") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let runs: Vec<Results> = (0..60)
+        .map(|hour| {
+            let level = if hour < 40 { 100.0 } else { 130.0 };
+            results(hour, level + f64::from((hour as i32 * 7919) % 13) / 10.0)
+        })
+        .collect();
+    std::fs::write(dir.path().join("runs.csv"), otava::write(&runs).unwrap()).unwrap();
+    let configuration = dir.path().join("otava.yaml");
+    let file = dir.path().join("runs.csv");
+    std::fs::write(&configuration, otava::configuration(&runs, "isocost", file.to_str().unwrap()).unwrap()).unwrap();
+    let mut command = Command::new(bin.join("otava"));
+    command.args(["analyze", "isocost", "--since", "2024-01-01", "--config-file"]).arg(&configuration);
+    let said = command.current_dir(dir.path()).output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert!(said.status.success(), "{text}");
+    assert!(text.contains("startup.ready") && text.contains("+29"), "{text}");
+}
