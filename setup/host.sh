@@ -18,6 +18,7 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 3; }
 has() {
     case $1 in
         libc.a) [ -e "$(cc -print-file-name=libc.a 2>/dev/null || true)" ];; # the agent is a static program
+        initdb) command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1;;
         *) command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ];;
     esac
 }
@@ -42,6 +43,7 @@ NEEDS
     [ "$role" = bench ] || cat <<'NEEDS'
 mmdebstrap mmdebstrap mmdebstrap mmdebstrap mmdebstrap mmdebstrap
 strace strace strace strace strace strace
+initdb postgresql postgresql-server postgresql postgresql-server postgresql
 NEEDS
 }
 

@@ -254,6 +254,42 @@ fn since(text: &str) -> Result<jiff::Timestamp, String> {
 mod tests {
     use super::*;
 
+    /// The lines of a template or a page that call isocost, with what a shell would put for its variables.
+    fn commands(text: &str) -> Vec<Vec<String>> {
+        let lines = text.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("run: "));
+        let calls = lines.filter(|line| line.starts_with("isocost ") && !line.starts_with("isocost:"));
+        let word = |word: &str| {
+            let plain = word.trim_matches('"');
+            if plain.starts_with('$') { "value".to_owned() } else { plain.replace("$i", "1") }
+        };
+        let until_shell = |line: &'_ str| -> Vec<String> {
+            let words = line.split_whitespace().take_while(|word| !["||", "|", "&&", "#", ">"].contains(word));
+            // An array of the shell may be empty.
+            words.filter(|word| !word.starts_with("\"${")).map(word).collect()
+        };
+        calls.map(until_shell).collect()
+    }
+
+    #[test]
+    fn every_command_in_the_templates_is_one() {
+        use clap::Parser as _;
+        let files = [
+            include_str!("../../../docs/ci/github/isocost/action.yml"),
+            include_str!("../../../docs/ci/github/measure.yml"),
+            include_str!("../../../docs/ci/github/history.yml"),
+            include_str!("../../../docs/ci/gitlab.yml"),
+            include_str!("../../../docs/history.md"),
+            include_str!("../../../docs/formats.md"),
+            include_str!("../../../docs/gate.md"),
+        ];
+        let all: Vec<Vec<String>> = files.into_iter().flat_map(commands).collect();
+        assert!(all.len() > 20, "{} commands", all.len());
+        for words in all {
+            let parsed = crate::cli::args::Arguments::try_parse_from(&words);
+            assert!(parsed.is_ok(), "{}: {}", words.join(" "), parsed.err().map(|e| e.to_string()).unwrap_or_default());
+        }
+    }
+
     #[test]
     fn percentages_and_days() {
         assert_eq!(percent("2%"), Ok(0.02));
