@@ -48,7 +48,8 @@ fn main() {
     let bytes = std::fs::metadata(dir.path().join("history.db")).unwrap().len();
     println!("history: {:.1} MB", bytes as f64 / 1e6);
     let mut all = None;
-    let took = timed(|| all = Some(trends(&mut history, &Selection::default(), &TrendSettings::default()).unwrap()));
+    let took =
+        timed(|| all = Some(trends(&mut history, &Selection::default(), &TrendSettings::default()).unwrap()));
     let all = all.unwrap();
     println!("lines and changes: {took:.1?} for {} lines", all.lines.len());
     let mut page = String::new();
@@ -80,9 +81,11 @@ fn folder(runs: &Path, i: usize) {
     for block in 0..BLOCKS {
         for (position, environment) in (0..).zip(ENVIRONMENTS) {
             for (workload, metric, level) in METRICS {
-                let slower = if environment == "docker" && i > 5000 && metric == "startup.ready" { 1.2 } else { 1.0 };
+                let slower =
+                    if environment == "docker" && i > 5000 && metric == "startup.ready" { 1.2 } else { 1.0 };
                 let hashed = (i as u64 * 31 + u64::from(block)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                let noise = if metric == "disk.image" { 1.0 } else { 1.0 + f64::from((hashed >> 40) as u16) / 2e6 };
+                let noise =
+                    if metric == "disk.image" { 1.0 } else { 1.0 + f64::from((hashed >> 40) as u16) / 2e6 };
                 records.push(Record::Sample(Sample {
                     block,
                     position,

@@ -67,13 +67,25 @@ fn tally(judge: Judge<'_>, seeds: u64, noise: f64) -> Tally {
 }
 
 fn print(noise: f64, seeds: u64) {
-    println!("\n120 runs, noise {} %, {seeds} histories: found of each step within {WITHIN} runs", 100.0 * noise);
-    println!("{:32} {:>5} {:>5} {:>5} {:>9} {:>13} {:>12}", "", "3 %", "5 %", "20 %", "all three", "false alarms", "at most one");
+    println!(
+        "\n120 runs, noise {} %, {seeds} histories: found of each step within {WITHIN} runs",
+        100.0 * noise
+    );
+    println!(
+        "{:32} {:>5} {:>5} {:>5} {:>9} {:>13} {:>12}",
+        "", "3 %", "5 %", "20 %", "all three", "false alarms", "at most one"
+    );
     let rules: Vec<(&str, Box<dyn Fn(&[f64]) -> Vec<usize>>)> = EACH_BUILD
         .iter()
-        .map(|&(name, rule)| (name, Box::new(move |values: &[f64]| arriving(rule, values)) as Box<dyn Fn(&[f64]) -> Vec<usize>>))
+        .map(|&(name, rule)| {
+            (
+                name,
+                Box::new(move |values: &[f64]| arriving(rule, values)) as Box<dyn Fn(&[f64]) -> Vec<usize>>,
+            )
+        })
         .collect();
-    let mut judges: Vec<Judge<'_>> = vec![("isocost, looking back", &ours), ("isocost, as each arrives", &ours_arriving)];
+    let mut judges: Vec<Judge<'_>> =
+        vec![("isocost, looking back", &ours), ("isocost, as each arrives", &ours_arriving)];
     judges.extend(rules.iter().map(|(name, rule)| (*name, rule.as_ref() as &dyn Fn(&[f64]) -> Vec<usize>)));
     judges.push(("Otava, defaults", &|values| otava(values, 0.0)));
     judges.push(("Otava with Nyrkiö's 5 %", &|values| otava(values, 0.05)));
@@ -144,7 +156,10 @@ fn noise_of_many_kinds_is_no_change() {
     ] {
         let (split, alarms, builds) = nothing_changed(noise, 60);
         let rate = 1000.0 * alarms as f64 / builds as f64;
-        assert!(split <= most_split && rate <= most_alarms, "{noise:?}: {split} of 60 split, {rate} per 1000 builds");
+        assert!(
+            split <= most_split && rate <= most_alarms,
+            "{noise:?}: {split} of 60 split, {rate} per 1000 builds"
+        );
     }
 }
 
@@ -159,7 +174,8 @@ fn one_step(noise: Noise, size: f64, histories: u64) -> (u64, u64, u64) {
             y.iter().zip(0..).map(|(y, i)| y.exp() * if i < at { 1.0 } else { 1.0 + size }).collect();
         back += u64::from(ours(&values).iter().any(|place| place.abs_diff(at) <= NEAR));
         let mut watch = Watch::new(Settings::default());
-        let told = values.iter().zip(0..).filter_map(|(&value, build)| watch.push(value).unwrap().map(|_| build));
+        let told =
+            values.iter().zip(0..).filter_map(|(&value, build)| watch.push(value).unwrap().map(|_| build));
         let told: Vec<usize> = told.collect();
         soon += u64::from(told.iter().any(|build| (at..at + NEAR).contains(build)));
         later += u64::from(told.iter().any(|build| (at..at + 10).contains(build)));
@@ -190,7 +206,11 @@ fn peers_on(histories: &[Labelled]) {
             alarms += wrong;
             series += usize::from(wrong > 0);
         }
-        println!("{name:32} {found:6} {:6} = {:.1} % {series:7}", alarms, 100.0 * alarms as f64 / builds as f64);
+        println!(
+            "{name:32} {found:6} {:6} = {:.1} % {series:7}",
+            alarms,
+            100.0 * alarms as f64 / builds as f64
+        );
     }
     for (name, least) in [("Otava, looking back, defaults", 0.0), ("Otava with Nyrkiö's 5 %", 0.05)] {
         let (mut found, mut points, mut series) = (0, 0, 0);
@@ -221,7 +241,9 @@ fn tables() {
         println!("{noise:16?} {split:4} ({:.1} to {:.1} %) {rate:6.2}", 100.0 * low, 100.0 * high);
     }
     println!("\none step in 1 % of noise, 300 histories: looking back, by the 3rd build, by the 10th");
-    for noise in [Noise::Normal, Noise::HeavyTails, Noise::Spikes, Noise::Resembling, Noise::TwoModes, Noise::Large] {
+    for noise in
+        [Noise::Normal, Noise::HeavyTails, Noise::Spikes, Noise::Resembling, Noise::TwoModes, Noise::Large]
+    {
         for size in [0.03, 0.05, 0.10, 0.20, 0.50] {
             let (back, soon, later) = one_step(noise, size, 300);
             println!("{noise:16?} {:3.0} % {back:4} {soon:4} {later:4}", 100.0 * size);

@@ -59,10 +59,20 @@ fn results(hour: i64, ready: f64) -> Results {
     };
     Results {
         at: Timestamp::from_second(1_709_287_200).unwrap() + SignedDuration::from_hours(hour),
-        source: Source { commit: Some(format!("c{hour:03}")), branch: Some("main".into()), ..Source::default() },
+        source: Source {
+            commit: Some(format!("c{hour:03}")),
+            branch: Some("main".into()),
+            ..Source::default()
+        },
         figures: vec![
             figure("docker/start", "startup.ready", "ms", Direction::Smaller, ready),
-            figure("qemu-tcg/cpu \"integer\"\\", "cpu.integer.rate", "iterations/s", Direction::Bigger, 2.5e8),
+            figure(
+                "qemu-tcg/cpu \"integer\"\\",
+                "cpu.integer.rate",
+                "iterations/s",
+                Direction::Bigger,
+                2.5e8,
+            ),
         ],
     }
 }
@@ -82,7 +92,10 @@ fn prometheus_parses_what_is_written_as_openmetrics() {
     let text = String::from_utf8(said.stdout).unwrap();
     assert_eq!(text.lines().count(), 8, "{text}");
     assert!(text.contains("gauge|isocost_median|docker/start|ms|139.25\n"), "{text}");
-    assert!(text.contains("gauge|isocost_median|qemu-tcg/cpu \"integer\"\\|iterations/s|250000000.0\n"), "{text}");
+    assert!(
+        text.contains("gauge|isocost_median|qemu-tcg/cpu \"integer\"\\|iterations/s|250000000.0\n"),
+        "{text}"
+    );
 }
 
 /// Sixty runs whose start becomes 30 % slower with run 40: Otava reads file and configuration, and sees it.
@@ -99,7 +112,8 @@ fn otava_reads_its_csv_and_configuration() {
     std::fs::write(dir.path().join("runs.csv"), otava::write(&runs).unwrap()).unwrap();
     let configuration = dir.path().join("otava.yaml");
     let file = dir.path().join("runs.csv");
-    std::fs::write(&configuration, otava::configuration(&runs, "isocost", file.to_str().unwrap()).unwrap()).unwrap();
+    std::fs::write(&configuration, otava::configuration(&runs, "isocost", file.to_str().unwrap()).unwrap())
+        .unwrap();
     let mut command = Command::new(bin.join("otava"));
     command.args(["analyze", "isocost", "--since", "2024-01-01", "--config-file"]).arg(&configuration);
     let said = command.current_dir(dir.path()).output().unwrap();

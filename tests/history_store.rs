@@ -41,7 +41,13 @@ fn entry(id: &str, second: i64) -> Entry {
         ratio_interval: None,
         environment: Some(description("engine", environment)),
     };
-    let failed = Measured { value: None, interval: None, n: Some(0), failed: 30, ..measured("docker", "end.total", 0.0) };
+    let failed = Measured {
+        value: None,
+        interval: None,
+        n: Some(0),
+        failed: 30,
+        ..measured("docker", "end.total", 0.0)
+    };
     Entry {
         run_id: id.into(),
         digest: "d1".into(),
@@ -51,9 +57,17 @@ fn entry(id: &str, second: i64) -> Entry {
         suite: Some("quick".into()),
         version: Some("0.1.0".into()),
         program: Some("ab".into()),
-        source: Source { commit: Some(format!("c{second}")), branch: Some("main".into()), ..Source::default() },
+        source: Source {
+            commit: Some(format!("c{second}")),
+            branch: Some("main".into()),
+            ..Source::default()
+        },
         host: Some(description("cpu", "Xeon")),
-        measured: vec![measured("native", "startup.ready", 1.5), measured("docker", "startup.ready", 139.0), failed],
+        measured: vec![
+            measured("native", "startup.ready", 1.5),
+            measured("docker", "startup.ready", 139.0),
+            failed,
+        ],
     }
 }
 
@@ -71,7 +85,10 @@ fn round_trip(place: &Place) {
     assert_eq!(runs[0].source.commit.as_deref(), Some("c10"));
     let series = history.series().unwrap();
     let names: Vec<_> = series.iter().map(|one| one.key.to_string()).collect();
-    assert_eq!(names, ["end.total of docker/start", "startup.ready of docker/start", "startup.ready of native/start"]);
+    assert_eq!(
+        names,
+        ["end.total of docker/start", "startup.ready of docker/start", "startup.ready of native/start"]
+    );
     let points = history.points(&Selection::default()).unwrap();
     assert_eq!(points.len(), 6);
     let find = |index: usize| points.iter().find(|point| point.series == series[index].id).unwrap();
@@ -148,7 +165,10 @@ fn baselines(place: &Place) {
     assert!(matches!(history.remove_baseline("main"), Err(HistoryError::NoBaseline { .. })));
     assert_eq!(history.runs(&Selection::default()).unwrap().len(), 3);
     for bad in ["", "a b", "a/b", "\n"] {
-        assert!(matches!(history.save_baseline(bad, &runs(&["r1"]), None, now, false), Err(HistoryError::BadBaseline { .. })));
+        assert!(matches!(
+            history.save_baseline(bad, &runs(&["r1"]), None, now, false),
+            Err(HistoryError::BadBaseline { .. })
+        ));
     }
     assert!(history.save_baseline("none", &[], None, now, false).is_err());
 }
@@ -182,7 +202,9 @@ fn at_once(setting: &str) {
 /// Does nothing by itself: [`at_once`] runs it in processes of their own.
 #[test]
 fn one_of_many_writers() {
-    let (Ok(setting), Ok(writer)) = (std::env::var("ISOCOST_TEST_HISTORY"), std::env::var("ISOCOST_TEST_WRITER")) else {
+    let (Ok(setting), Ok(writer)) =
+        (std::env::var("ISOCOST_TEST_HISTORY"), std::env::var("ISOCOST_TEST_WRITER"))
+    else {
         return;
     };
     let mut history = History::open(&Place::from(setting.as_str())).unwrap();
@@ -291,8 +313,12 @@ mod postgresql {
     #[test]
     fn the_same_on_a_server() {
         let Some(server) = server::server() else { return };
-        let tests: [(&str, fn(&Place)); 4] =
-            [("round_trip", round_trip), ("replaced", replaced), ("selections", selections), ("baselines", baselines)];
+        let tests: [(&str, fn(&Place)); 4] = [
+            ("round_trip", round_trip),
+            ("replaced", replaced),
+            ("selections", selections),
+            ("baselines", baselines),
+        ];
         for (name, test) in tests {
             eprintln!("{name}");
             test(&Place::from(server.database(name).as_str()));

@@ -162,7 +162,14 @@ pub(super) struct How {
 impl How {
     /// Into this folder, for no longer than that, all else as the plan says.
     pub(super) fn into_folder(output: PathBuf, budget: Duration) -> Self {
-        Self { output: Some(output), budget: Some(budget), kernel: None, accel: None, agent: None, dry_run: false }
+        Self {
+            output: Some(output),
+            budget: Some(budget),
+            kernel: None,
+            accel: None,
+            agent: None,
+            dry_run: false,
+        }
     }
 }
 

@@ -68,7 +68,9 @@ impl GateSpec {
 /// `"5%"` as 0.05.
 fn fraction(text: &str) -> Result<f64, String> {
     let number = text.trim().strip_suffix('%').map(str::trim_end);
-    let percent: Option<f64> = number.filter(|digits| digits.starts_with(|c: char| c.is_ascii_digit())).and_then(|digits| digits.parse().ok());
+    let percent: Option<f64> = number
+        .filter(|digits| digits.starts_with(|c: char| c.is_ascii_digit()))
+        .and_then(|digits| digits.parse().ok());
     match percent {
         Some(percent) if (0.0..=1000.0).contains(&percent) => Ok(percent / 100.0),
         _ => Err(format!("is {text:?}; it is a percentage from 0% to 1000%, such as \"5%\"")),
@@ -100,18 +102,30 @@ pub(super) fn resolve(
     })
 }
 
-fn one(name: &str, raw: raw::Limit, environments: &[&str], usual: &impl Fn(&Metric) -> f64) -> Result<LimitSpec, Misfit> {
+fn one(
+    name: &str,
+    raw: raw::Limit,
+    environments: &[&str],
+    usual: &impl Fn(&Metric) -> f64,
+) -> Result<LimitSpec, Misfit> {
     let at = |what: String| wrong(&["limits"], format!("{name:?} {what}"));
     let (environment, metric) = name.split_once('/').unwrap_or(("*", name));
     if !environments.iter().any(|id| Filter(environment).matches(id)) {
-        let hint = similar(environment, environments.iter().copied()).map(|id| format!(", did you mean `{id}`?"));
-        return Err(at(format!("names the environment `{environment}`, which the suite does not have{}", hint.unwrap_or_default())));
+        let hint =
+            similar(environment, environments.iter().copied()).map(|id| format!(", did you mean `{id}`?"));
+        return Err(at(format!(
+            "names the environment `{environment}`, which the suite does not have{}",
+            hint.unwrap_or_default()
+        )));
     }
     let metrics: Vec<&Metric> = CATALOGUE.iter().filter(|one| Filter(metric).matches(one.name)).collect();
     if metrics.is_empty() {
-        let hint = similar(metric, CATALOGUE.iter().map(|one| one.name)).map(|name| format!(", did you mean `{name}`?"));
+        let hint = similar(metric, CATALOGUE.iter().map(|one| one.name))
+            .map(|name| format!(", did you mean `{name}`?"));
         let hint = hint.unwrap_or_default();
-        return Err(at(format!("names the metric `{metric}`, which there is none of{hint}; `isocost list metrics` shows all")));
+        return Err(at(format!(
+            "names the metric `{metric}`, which there is none of{hint}; `isocost list metrics` shows all"
+        )));
     }
     let (limit, because) = match raw {
         raw::Limit::Plain(limit) => (limit, None),
@@ -128,7 +142,12 @@ fn one(name: &str, raw: raw::Limit, environments: &[&str], usual: &impl Fn(&Metr
             percent(limit)
         )));
     }
-    Ok(LimitSpec { environment: environment.to_owned(), metric: metric.to_owned(), limit, because: reason.map(str::to_owned) })
+    Ok(LimitSpec {
+        environment: environment.to_owned(),
+        metric: metric.to_owned(),
+        limit,
+        because: reason.map(str::to_owned),
+    })
 }
 
 /// `5%`, `2.5%`.
@@ -175,7 +194,9 @@ mod tests {
         assert!(plain.contains("is 30%, wider than the usual 15%; a wider limit says why"), "{plain}");
         let empty = suite("[gate.limits]\n\"disk.sync.rate\" = { limit = \"30%\", because = \" \" }\n");
         assert!(empty.is_err());
-        let reasoned = suite("[gate.limits]\n\"disk.sync.rate\" = { limit = \"30%\", because = \"shared disk\" }\n").unwrap();
+        let reasoned =
+            suite("[gate.limits]\n\"disk.sync.rate\" = { limit = \"30%\", because = \"shared disk\" }\n")
+                .unwrap();
         assert_eq!(reasoned.limits[0].because.as_deref(), Some("shared disk"));
         // Any change of an exact metric is a fact, so that every limit of one is a wider one.
         assert!(suite("[gate.limits]\n\"disk.image\" = \"1%\"\n").is_err());

@@ -8,7 +8,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 /// How the builds of a history differ although nothing changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Noise {
+pub(crate) enum Noise {
     /// Normal, 1 %.
     Normal,
     /// Student's t with three degrees of freedom, 1 %.
@@ -45,7 +45,7 @@ pub enum Noise {
 
 impl Noise {
     /// All.
-    pub const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Normal,
         Self::HeavyTails,
         Self::Skewed,
@@ -66,27 +66,27 @@ impl Noise {
 }
 
 /// Random numbers of a seed.
-pub struct Source(StdRng);
+pub(crate) struct Source(StdRng);
 
 impl Source {
     /// The same seed gives the same numbers.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(StdRng::seed_from_u64(seed))
     }
 
     /// From 0 to 1.
-    pub fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         self.0.random()
     }
 
     /// Standard normal.
-    pub fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         let (radius, angle) = (self.uniform().max(1e-300), self.uniform());
         (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
     }
 
     /// Below `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.uniform() * bound as f64) as usize
     }
 
@@ -96,7 +96,7 @@ impl Source {
 }
 
 /// A history of `builds` in which nothing changed but by its noise; `size` is the normal part's deviation.
-pub fn unchanged(noise: Noise, builds: usize, size: f64, source: &mut Source) -> Vec<f64> {
+pub(crate) fn unchanged(noise: Noise, builds: usize, size: f64, source: &mut Source) -> Vec<f64> {
     let mut state = 0.0;
     let mut left = 0;
     let mut one = |i: usize| {
@@ -152,7 +152,7 @@ pub fn unchanged(noise: Noise, builds: usize, size: f64, source: &mut Source) ->
 
 /// Where and by how much a scripted history changes.
 #[derive(Debug, Clone, Copy)]
-pub struct Step {
+pub(crate) struct Step {
     /// The first build of the new level.
     pub at: usize,
     /// 0.05 is 5 % more.
@@ -161,7 +161,7 @@ pub struct Step {
 
 /// 120 runs with steps of 3, 5 and 20 % in any order, a wave of ±1 % as drift, noise of `noise` and spikes of up to
 /// 50 % in 5 % of the runs. Values near 100.
-pub fn scripted(seed: u64, noise: f64) -> (Vec<f64>, [Step; 3]) {
+pub(crate) fn scripted(seed: u64, noise: f64) -> (Vec<f64>, [Step; 3]) {
     let mut source = Source::new(seed);
     let mut sizes = [0.03, 0.05, 0.20];
     for last in [2, 1] {

@@ -4,10 +4,10 @@
 use isocost::analysis::statistics::{normal, order};
 
 /// Does this build raise an alarm, given the ones before it? Smaller is better.
-pub type Rule = fn(&[f64], f64) -> bool;
+pub(crate) type Rule = fn(&[f64], f64) -> bool;
 
 /// The rules that judge the newest build, by name.
-pub const EACH_BUILD: [(&str, Rule); 7] = [
+pub(crate) const EACH_BUILD: [(&str, Rule); 7] = [
     ("github-action-benchmark 200 %", |past, new| ratio(past, new, 2.0)),
     ("github-action-benchmark 150 %", |past, new| ratio(past, new, 1.5)),
     ("github-action-benchmark 110 %", |past, new| ratio(past, new, 1.1)),
@@ -75,7 +75,7 @@ fn conbench(past: &[f64], new: f64) -> bool {
 
 /// Otava looking back: E-divisive in windows of 50, split while Student's t at the best split is below 0.01, then
 /// merged until all are below 0.001 and above `least` relative change. First indices of new levels.
-pub fn otava(series: &[f64], least: f64) -> Vec<usize> {
+pub(crate) fn otava(series: &[f64], least: f64) -> Vec<usize> {
     const WINDOW: usize = 50;
     let mut weak = Vec::new();
     let mut start = 0;
@@ -93,7 +93,8 @@ pub fn otava(series: &[f64], least: f64) -> Vec<usize> {
 
 fn merge(series: &[f64], mut places: Vec<usize>, least: f64) -> Vec<usize> {
     loop {
-        let bounds: Vec<usize> = [0].into_iter().chain(places.iter().copied()).chain([series.len()]).collect();
+        let bounds: Vec<usize> =
+            [0].into_iter().chain(places.iter().copied()).chain([series.len()]).collect();
         let judged: Vec<(f64, f64)> = (1..bounds.len() - 1)
             .map(|i| {
                 let (left, right) = (&series[bounds[i - 1]..bounds[i]], &series[bounds[i]..bounds[i + 1]]);
@@ -114,7 +115,8 @@ fn merge(series: &[f64], mut places: Vec<usize>, least: f64) -> Vec<usize> {
 fn divide(window: &[f64]) -> Vec<usize> {
     let mut places: Vec<usize> = Vec::new();
     loop {
-        let bounds: Vec<usize> = [0].into_iter().chain(places.iter().copied()).chain([window.len()]).collect();
+        let bounds: Vec<usize> =
+            [0].into_iter().chain(places.iter().copied()).chain([window.len()]).collect();
         let stretches = bounds.windows(2).filter(|pair| pair[1] - pair[0] >= 2);
         let best = stretches.map(|pair| (furthest(&window[pair[0]..pair[1]]), pair[0], pair[1]));
         let Some(((_, at), from, to)) = best.max_by(|a, b| a.0.0.total_cmp(&b.0.0)) else { return places };
@@ -128,9 +130,8 @@ fn divide(window: &[f64]) -> Vec<usize> {
 
 /// The largest energy distance between `z[..at]` and `z[at..to]` over all `at` and `to`, and its `at`.
 fn furthest(z: &[f64]) -> (f64, usize) {
-    let apart = |x: &[f64], y: &[f64]| -> f64 {
-        x.iter().flat_map(|a| y.iter().map(move |b| (a - b).abs())).sum()
-    };
+    let apart =
+        |x: &[f64], y: &[f64]| -> f64 { x.iter().flat_map(|a| y.iter().map(move |b| (a - b).abs())).sum() };
     let mut best = (f64::NEG_INFINITY, 1);
     for at in 1..z.len() {
         let left = &z[..at];

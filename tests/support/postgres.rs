@@ -14,14 +14,14 @@ use rustix::process::{Pid, Signal, kill_process};
 const READY_WITHIN: Duration = Duration::from_secs(120);
 
 /// A running server; dropping it ends it.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     port: u16,
     _folder: tempfile::TempDir,
 }
 
 /// `None`, with a named skip, where PostgreSQL is not installed; in CI that is a failure.
-pub fn server() -> Option<Server> {
+pub(crate) fn server() -> Option<Server> {
     match programs() {
         Some(programs) => Some(start(&programs)),
         None => {
@@ -35,7 +35,7 @@ pub fn server() -> Option<Server> {
 
 impl Server {
     /// The URL of a database that holds nothing yet.
-    pub fn database(&self, name: &str) -> String {
+    pub(crate) fn database(&self, name: &str) -> String {
         let admin = format!("postgres://isocost@127.0.0.1:{}/postgres", self.port);
         let mut client = postgres::Client::connect(&admin, postgres::NoTls).unwrap();
         client.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();

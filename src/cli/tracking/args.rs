@@ -244,9 +244,12 @@ fn percent(text: &str) -> Result<f64, String> {
 fn since(text: &str) -> Result<jiff::Timestamp, String> {
     let day = || {
         let date: jiff::civil::Date = text.parse().ok()?;
-        Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+        Some(date.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()?.timestamp())
     };
-    text.parse().ok().or_else(day).ok_or_else(|| "it is a day or a time, such as 2026-01-31 or 2026-01-31T12:00:00Z".to_owned())
+    text.parse()
+        .ok()
+        .or_else(day)
+        .ok_or_else(|| "it is a day or a time, such as 2026-01-31 or 2026-01-31T12:00:00Z".to_owned())
 }
 
 #[cfg(test)]
@@ -263,7 +266,8 @@ mod tests {
             if plain.starts_with('$') { "value".to_owned() } else { plain.replace("$i", "1") }
         };
         let until_shell = |line: &'_ str| -> Vec<String> {
-            let words = line.split_whitespace().take_while(|word| !["||", "|", "&&", "#", ">"].contains(word));
+            let words =
+                line.split_whitespace().take_while(|word| !["||", "|", "&&", "#", ">"].contains(word));
             // An array of the shell may be empty.
             words.filter(|word| !word.starts_with("\"${")).map(word).collect()
         };
@@ -286,7 +290,12 @@ mod tests {
         assert!(all.len() > 20, "{} commands", all.len());
         for words in all {
             let parsed = crate::cli::args::Arguments::try_parse_from(&words);
-            assert!(parsed.is_ok(), "{}: {}", words.join(" "), parsed.err().map(|e| e.to_string()).unwrap_or_default());
+            assert!(
+                parsed.is_ok(),
+                "{}: {}",
+                words.join(" "),
+                parsed.err().map(|e| e.to_string()).unwrap_or_default()
+            );
         }
     }
 

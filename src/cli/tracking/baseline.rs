@@ -39,7 +39,10 @@ pub(in crate::cli) fn baseline(arguments: &BaselineArguments, console: Console) 
             }
             history.save_baseline(name, &ids, note.as_deref(), jiff::Timestamp::now(), *replace)?;
             let count = ids.len();
-            console.note(&format!("baseline {name}: {count} {}", if count == 1 { "session" } else { "sessions" }));
+            console.note(&format!(
+                "baseline {name}: {count} {}",
+                if count == 1 { "session" } else { "sessions" }
+            ));
             if count < 5 {
                 console.note("how much sessions differ is known from 5 on; until then an answer is advisory");
             }

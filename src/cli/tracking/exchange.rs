@@ -9,7 +9,8 @@ use crate::cli::refusal::Refusal;
 use crate::measure::metric::Direction;
 use crate::regression::ci::{self, Findings};
 use crate::regression::formats::{
-    FormatError, Imported, Results, Source, bencher, github_action_benchmark, lnt, nyrkio, openmetrics, otava, parquet, table,
+    FormatError, Imported, Results, Source, bencher, github_action_benchmark, lnt, nyrkio, openmetrics,
+    otava, parquet, table,
 };
 
 /// More than any history that people keep as one text file.
@@ -40,7 +41,9 @@ pub(super) fn read(path: &Path, format: Import, source: &Source) -> Result<Impor
 
 /// Runs, oldest first, as a file's bytes.
 pub(super) fn write(runs: &[Results], format: Export) -> Result<Vec<u8>, FormatError> {
-    let newest = || runs.last().ok_or(FormatError::Empty { format: "one run", hint: Some("the history has no such run") });
+    let newest = || {
+        runs.last().ok_or(FormatError::Empty { format: "one run", hint: Some("the history has no such run") })
+    };
     let text = match format {
         Export::Bencher => bencher::write(newest()?)?,
         Export::CustomBiggerIsBetter => github_action_benchmark::custom(newest()?, Direction::Bigger)?,
@@ -70,7 +73,8 @@ pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
 
 /// Findings into all files that were asked for, and those that the build's surroundings ask for.
 pub(super) fn tell(findings: &Findings, tell: &Tell, suite: &str, console: Console) -> Result<(), Refusal> {
-    let fault = |e: &dyn std::fmt::Display| Refusal { exit: crate::cli::exit::Exit::Fault, text: e.to_string() };
+    let fault =
+        |e: &dyn std::fmt::Display| Refusal { exit: crate::cli::exit::Exit::Fault, text: e.to_string() };
     if let Some(path) = &tell.junit {
         put(path, ci::junit(findings).map_err(|e| fault(&e))?.as_bytes())?;
     }

@@ -20,7 +20,11 @@ use crate::suite::{self, GateSpec, Undecided};
 ///
 /// # Errors
 /// A run that cannot be read or says nothing, sides that may not be compared: never a pass.
-pub(in crate::cli) fn gate(arguments: &GateArguments, console: Console, cache: &Path) -> Result<Exit, Refusal> {
+pub(in crate::cli) fn gate(
+    arguments: &GateArguments,
+    console: Console,
+    cache: &Path,
+) -> Result<Exit, Refusal> {
     let base = sessions::of_baseline(&arguments.baseline, &arguments.place.place())?;
     let mut candidate = sessions::of_folder(&arguments.run)?;
     let Some(first) = candidate.first() else { return Err(Refusal::usage("there is no candidate")) };
@@ -72,7 +76,8 @@ struct More<'a> {
 
 impl<'a> More<'a> {
     fn new(arguments: &GateArguments, spec: &GateSpec, like: Run, console: Console, cache: &'a Path) -> Self {
-        let beside = arguments.run.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
+        let beside =
+            arguments.run.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
         Self {
             like,
             began: Instant::now(),

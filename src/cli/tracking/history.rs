@@ -30,7 +30,9 @@ pub(in crate::cli) fn history(arguments: &HistoryArguments, console: Console) ->
             let source = commit::source(commit.as_deref(), of_branch.as_deref());
             import(paths, *format, &source, &place, console)
         }
-        Some(HistoryCommand::Export { format, output }) => export(*format, output.as_deref(), &place, &selection, console),
+        Some(HistoryCommand::Export { format, output }) => {
+            export(*format, output.as_deref(), &place, &selection, console)
+        }
         Some(HistoryCommand::Runs) => runs(&place, &selection, console),
         Some(HistoryCommand::Score { dir }) => {
             let labelled = score::read(dir).map_err(|e| Refusal::usage(e.to_string()))?;
@@ -46,9 +48,15 @@ fn selection(which: &Which) -> Selection {
     Selection { branch: which.branch.clone(), since: which.since, host: None, newest: which.newest }
 }
 
-fn look(arguments: &HistoryArguments, place: &Place, selection: &Selection, console: Console) -> Result<Exit, Refusal> {
+fn look(
+    arguments: &HistoryArguments,
+    place: &Place,
+    selection: &Selection,
+    console: Console,
+) -> Result<Exit, Refusal> {
     let mut history = History::open_existing(place)?;
-    let settings = TrendSettings { changes: Settings { smallest: arguments.smallest, ..Settings::default() } };
+    let settings =
+        TrendSettings { changes: Settings { smallest: arguments.smallest, ..Settings::default() } };
     let trends = trends(&mut history, selection, &settings)?;
     if let Some(path) = &arguments.html {
         let runs = history.runs(selection)?.len();
@@ -124,7 +132,10 @@ fn import(
     for path in paths {
         if let Some(format) = format {
             let imported = exchange::read(path, format, source)?;
-            imported.left_out.iter().for_each(|what| console.note(&format!("left out: {}: {what}", path.display())));
+            imported
+                .left_out
+                .iter()
+                .for_each(|what| console.note(&format!("left out: {}: {what}", path.display())));
             for entry in entries(&imported.results, format.name()) {
                 tally.add(&mut history, &entry)?;
             }
@@ -146,7 +157,10 @@ fn import(
     }
     let Tally { new, known, replaced } = tally;
     if console.json {
-        console.document("history", json!({"new": new, "known": known, "replaced": replaced, "unreadable": unreadable}))?;
+        console.document(
+            "history",
+            json!({"new": new, "known": known, "replaced": replaced, "unreadable": unreadable}),
+        )?;
     } else {
         console.result(&format!("{new} runs are new, {known} were there, {replaced} have gone on since; {unreadable} cannot be read\n"))?;
     }
@@ -187,7 +201,13 @@ fn runs(place: &Place, selection: &Selection, console: Console) -> Result<Exit, 
         let commit: String = or(&run.source.commit).chars().take(12).collect();
         let day = run.started_at.strftime("%Y-%m-%d %H:%M");
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{day}  {commit:12}  {:16}  {:12}  {}", or(&run.source.branch), or(&run.suite), run.run_id);
+        let _ = writeln!(
+            text,
+            "{day}  {commit:12}  {:16}  {:12}  {}",
+            or(&run.source.branch),
+            or(&run.suite),
+            run.run_id
+        );
     }
     console.result(&text)?;
     Ok(Exit::Done)

@@ -10,7 +10,10 @@ use crate::regression::history::{History, Place, run_folders, unpack};
 pub(super) fn of_folder(dir: &Path) -> Result<Vec<Run>, Refusal> {
     let folders = run_folders(dir)?;
     if folders.is_empty() {
-        return Err(Refusal::usage(format!("{} is no run's folder and holds none; runs are made with: isocost run", dir.display())));
+        return Err(Refusal::usage(format!(
+            "{} is no run's folder and holds none; runs are made with: isocost run",
+            dir.display()
+        )));
     }
     let mut runs: Vec<Run> = folders.iter().map(|folder| journal::read(folder)).collect::<Result<_, _>>()?;
     runs.sort_by_key(|run| run.record.started_at);

@@ -128,8 +128,12 @@ mod tests {
         let text = gitlab(&examples::findings(), "suites/mine.toml").unwrap();
         assert!(schema().is_valid(&serde_json::from_str(&text).unwrap()), "{text}");
         let entries: Vec<GitlabCodeQuality> = serde_json::from_str(&text).unwrap();
-        let seen: Vec<_> = entries.iter().map(|one| (one.severity.as_str(), one.check_name.as_str())).collect();
-        assert_eq!(seen, [("major", "isocost/regression"), ("minor", "isocost/undecided"), ("info", "isocost/better")]);
+        let seen: Vec<_> =
+            entries.iter().map(|one| (one.severity.as_str(), one.check_name.as_str())).collect();
+        assert_eq!(
+            seen,
+            [("major", "isocost/regression"), ("minor", "isocost/undecided"), ("info", "isocost/better")]
+        );
         let mut fingerprints: Vec<_> = entries.iter().map(|one| &one.fingerprint).collect();
         fingerprints.dedup();
         assert_eq!(fingerprints.len(), 3);
@@ -141,7 +145,8 @@ mod tests {
         let before = gitlab(&findings, "s.toml").unwrap();
         findings.cases[0].change = "+99 %".into();
         let after = gitlab(&findings, "s.toml").unwrap();
-        let of = |text: &str| serde_json::from_str::<Vec<GitlabCodeQuality>>(text).unwrap()[0].fingerprint.clone();
+        let of =
+            |text: &str| serde_json::from_str::<Vec<GitlabCodeQuality>>(text).unwrap()[0].fingerprint.clone();
         assert_eq!(of(&before), of(&after));
     }
 

@@ -18,7 +18,11 @@ pub fn markdown(findings: &Findings) -> String {
         text += &format!("\n> {}\n", escaped(note));
     }
     if !plain.is_empty() {
-        text += &format!("\n<details><summary>{} within their limits</summary>\n\n{}\n</details>\n", plain.len(), table(&plain));
+        text += &format!(
+            "\n<details><summary>{} within their limits</summary>\n\n{}\n</details>\n",
+            plain.len(),
+            table(&plain)
+        );
     }
     text
 }

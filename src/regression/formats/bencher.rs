@@ -54,7 +54,8 @@ pub fn write(results: &Results) -> Result<String, FormatError> {
     let mut file = File::new();
     for figure in &results.figures {
         if figure.measure.chars().count() > LONGEST_MEASURE {
-            let detail = format!("the measure {} is longer than {LONGEST_MEASURE} characters", figure.measure);
+            let detail =
+                format!("the measure {} is longer than {LONGEST_MEASURE} characters", figure.measure);
             return Err(FormatError::Malformed { format: FORMAT, detail });
         }
         let metric = Metric { value: figure.value, lower_value: figure.low, upper_value: figure.high };
@@ -97,7 +98,10 @@ mod tests {
         let text = write(&examples::results()).unwrap();
         assert!(schema().is_valid(&serde_json::from_str(&text).unwrap()));
         insta::assert_snapshot!(text);
-        assert!(!schema().is_valid(&serde_json::json!({"a": {"b": {"lower_value": 1}}})), "the schema checks");
+        assert!(
+            !schema().is_valid(&serde_json::json!({"a": {"b": {"lower_value": 1}}})),
+            "the schema checks"
+        );
     }
 
     #[test]
@@ -105,7 +109,10 @@ mod tests {
         let mut results = examples::results();
         results.figures[0].high = Some(f64::NAN);
         let error = write(&results).unwrap_err();
-        assert_eq!(error.to_string(), "docker/start: startup.ready is NaN, which Bencher Metric Format cannot hold");
+        assert_eq!(
+            error.to_string(),
+            "docker/start: startup.ready is NaN, which Bencher Metric Format cannot hold"
+        );
         results.figures[0].high = None;
         results.figures[0].measure = "m".repeat(65);
         assert!(matches!(write(&results), Err(FormatError::Malformed { .. })));

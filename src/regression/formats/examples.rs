@@ -52,22 +52,32 @@ pub(crate) fn any_results() -> impl Strategy<Value = Results> {
     let number = -1e12..1e12f64;
     let direction = prop_oneof![Just(Direction::Smaller), Just(Direction::Bigger)];
     let interval = proptest::option::of(0.0..1e6f64);
-    let figure = (name, "[a-z.-]{1,20}", "[a-zA-Z/]{0,8}", direction, number, interval, proptest::option::of(1..1000u32));
+    let figure = (
+        name,
+        "[a-z.-]{1,20}",
+        "[a-zA-Z/]{0,8}",
+        direction,
+        number,
+        interval,
+        proptest::option::of(1..1000u32),
+    );
     let figures = proptest::collection::vec(figure, 1..6);
     ("[0-9a-f]{1,40}", 0..4_000_000_000i64, figures).prop_map(|(commit, second, figures)| {
         let mut seen = BTreeSet::new();
-        let figures = figures.into_iter().map(|(benchmark, measure, unit, direction, value, half, n)| Figure {
-            benchmark: format!("b{}", benchmark.trim()),
-            measure: if measure == "value" { "v".into() } else { measure },
-            unit,
-            direction: Some(direction),
-            value,
-            low: half.map(|half| value - half),
-            high: half.map(|half| value + half),
-            n,
-        });
-        let figures: Vec<Figure> =
-            figures.filter(|figure| seen.insert((figure.benchmark.clone(), figure.measure.clone()))).collect();
+        let figures =
+            figures.into_iter().map(|(benchmark, measure, unit, direction, value, half, n)| Figure {
+                benchmark: format!("b{}", benchmark.trim()),
+                measure: if measure == "value" { "v".into() } else { measure },
+                unit,
+                direction: Some(direction),
+                value,
+                low: half.map(|half| value - half),
+                high: half.map(|half| value + half),
+                n,
+            });
+        let figures: Vec<Figure> = figures
+            .filter(|figure| seen.insert((figure.benchmark.clone(), figure.measure.clone())))
+            .collect();
         Results {
             at: Timestamp::from_second(second).unwrap_or_default(),
             source: Source { commit: Some(commit), ..Source::default() },

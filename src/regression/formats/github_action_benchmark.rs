@@ -96,7 +96,9 @@ pub fn read(text: &str) -> Result<Imported, FormatError> {
     let malformed = |detail: String| FormatError::Malformed { format: FORMAT, detail };
     let text = text.trim_start_matches('\u{feff}').trim();
     let json = match text.strip_prefix(PREFIX) {
-        Some(rest) => rest.trim_start().strip_prefix('=').ok_or_else(|| malformed(format!("no `=` after {PREFIX}")))?,
+        Some(rest) => {
+            rest.trim_start().strip_prefix('=').ok_or_else(|| malformed(format!("no `=` after {PREFIX}")))?
+        }
         None => text,
     };
     let json = json.trim().trim_end_matches(';');
@@ -107,14 +109,22 @@ pub fn read(text: &str) -> Result<Imported, FormatError> {
             let place = format!("run {index} of {suite}");
             match results(run, suite, data.repo_url.as_deref(), &place, &mut imported.left_out) {
                 Some(results) => imported.results.push(results),
-                None => imported.left_out.push(format!("{place}: neither its date nor its commit's time can be read")),
+                None => imported
+                    .left_out
+                    .push(format!("{place}: neither its date nor its commit's time can be read")),
             }
         }
     }
     Ok(imported)
 }
 
-fn results(run: &Run, suite: &str, repository: Option<&str>, place: &str, left_out: &mut Vec<String>) -> Option<Results> {
+fn results(
+    run: &Run,
+    suite: &str,
+    repository: Option<&str>,
+    place: &str,
+    left_out: &mut Vec<String>,
+) -> Option<Results> {
     let committed = || super::time::parse(run.commit.timestamp.as_deref()?);
     let at = run.date.and_then(|ms| super::time::of_seconds(ms / 1000.0)).or_else(committed)?;
     let source = Source {

@@ -32,7 +32,10 @@ fn an_empty_file_is_an_error_here_as_it_is_there() {
     let mut results = examples::results();
     results.figures.retain(|figure| figure.direction == Some(Direction::Smaller));
     let error = custom(&results, Direction::Bigger).unwrap_err();
-    assert_eq!(error.to_string(), "there is no figure to write as customBiggerIsBetter: no figure has that direction");
+    assert_eq!(
+        error.to_string(),
+        "there is no figure to write as customBiggerIsBetter: no figure has that direction"
+    );
     results.figures[0].value = f64::INFINITY;
     assert!(matches!(custom(&results, Direction::Smaller), Err(FormatError::NotFinite { .. })));
 }

@@ -34,7 +34,8 @@ pub fn read(text: &str, now: Timestamp) -> Result<Imported, FormatError> {
         return Err(malformed(format!("its format_version is {}", report.format_version)));
     }
     let mut imported = Imported::default();
-    let time = ["start_time", "end_time"].iter().find_map(|key| super::time::parse(report.run.get(*key)?.as_str()?));
+    let time =
+        ["start_time", "end_time"].iter().find_map(|key| super::time::parse(report.run.get(*key)?.as_str()?));
     if time.is_none() {
         imported.left_out.push("the run has no time that can be read: taken as of now".to_owned());
     }
@@ -45,7 +46,10 @@ pub fn read(text: &str, now: Timestamp) -> Result<Imported, FormatError> {
     };
     let mut figures = Vec::new();
     for (index, test) in report.tests.iter().enumerate() {
-        let name = test.get("name").and_then(Value::as_str).ok_or_else(|| malformed(format!("test {index} has no name")))?;
+        let name = test
+            .get("name")
+            .and_then(Value::as_str)
+            .ok_or_else(|| malformed(format!("test {index} has no name")))?;
         for (metric, data) in test.iter().filter(|(key, _)| *key != "name") {
             match figure(name, metric, data) {
                 Some(figure) => figures.push(figure),
@@ -129,7 +133,9 @@ mod tests {
     #[test]
     fn version_one_and_what_has_no_time() {
         let old = REPORT.replace("\"2\"", "\"1\"");
-        assert!(read(&old, Timestamp::UNIX_EPOCH).unwrap_err().to_string().contains("format_version is \"1\""));
+        assert!(
+            read(&old, Timestamp::UNIX_EPOCH).unwrap_err().to_string().contains("format_version is \"1\"")
+        );
         let untimed = r#"{"format_version": "2", "machine": {"name": "m"}, "run": {}, "tests": []}"#;
         let imported = read(untimed, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!((imported.results[0].at, imported.left_out.len()), (Timestamp::UNIX_EPOCH, 1));

@@ -96,7 +96,11 @@ pub fn read(text: &str) -> Result<Imported, FormatError> {
         };
         let empty = run.metrics.iter().filter(|metric| metric.value.is_none());
         imported.left_out.extend(empty.map(|metric| format!("run {index}: {} has no value", metric.name)));
-        imported.results.push(Results { at, source, figures: run.metrics.into_iter().filter_map(figure).collect() });
+        imported.results.push(Results {
+            at,
+            source,
+            figures: run.metrics.into_iter().filter_map(figure).collect(),
+        });
     }
     Ok(imported)
 }

@@ -24,7 +24,8 @@ pub fn write(results: &Results) -> Result<String, FormatError> {
     results.check(FORMAT)?;
     let mut text = String::new();
     for (family, help, number) in FAMILIES {
-        let lines: Vec<String> = results.figures.iter().filter_map(|figure| line(family, figure, number(figure)?)).collect();
+        let lines: Vec<String> =
+            results.figures.iter().filter_map(|figure| line(family, figure, number(figure)?)).collect();
         if !lines.is_empty() {
             // Writing to a String cannot fail.
             let _ = write!(text, "# TYPE {family} gauge\n# HELP {family} {help}\n{}", lines.concat());
@@ -35,7 +36,8 @@ pub fn write(results: &Results) -> Result<String, FormatError> {
 
 fn line(family: &str, figure: &Figure, number: f64) -> Option<String> {
     let labels = [("benchmark", &figure.benchmark), ("measure", &figure.measure), ("unit", &figure.unit)];
-    let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+    let labels: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
     Some(format!("{family}{{{}}} {number}\n", labels.join(",")))
 }
 

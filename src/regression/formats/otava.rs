@@ -26,7 +26,8 @@ pub fn write(runs: &[Results]) -> Result<String, FormatError> {
     let head = ["time", "commit", "branch"].into_iter().map(str::to_owned).chain(columns.keys().cloned());
     csv.write_record(head).map_err(|e| failed(e.to_string()))?;
     for run in runs {
-        let own: BTreeMap<String, f64> = run.figures.iter().map(|figure| (joined(figure), figure.value)).collect();
+        let own: BTreeMap<String, f64> =
+            run.figures.iter().map(|figure| (joined(figure), figure.value)).collect();
         let cells = columns.keys().map(|name| own.get(name).map(f64::to_string).unwrap_or_default());
         let source = [&run.source.commit, &run.source.branch].map(|text| text.clone().unwrap_or_default());
         // Otava reads this form of a time with its zone.
@@ -78,12 +79,16 @@ pub fn read(text: &str) -> Result<Imported, FormatError> {
     let head = reader.headers().map_err(|e| malformed(e.to_string()))?.clone();
     let rows: Vec<csv::StringRecord> =
         reader.records().collect::<Result<_, _>>().map_err(|e| malformed(e.to_string()))?;
-    let column = |names: &[&str]| names.iter().find_map(|name| head.iter().position(|own| own.eq_ignore_ascii_case(name)));
-    let time = column(&TIMES).ok_or_else(|| malformed(format!("it has none of the columns {}", TIMES.join(", "))))?;
+    let column = |names: &[&str]| {
+        names.iter().find_map(|name| head.iter().position(|own| own.eq_ignore_ascii_case(name)))
+    };
+    let time = column(&TIMES)
+        .ok_or_else(|| malformed(format!("it has none of the columns {}", TIMES.join(", "))))?;
     let (commit, branch) = (column(&COMMITS), column(&["branch"]));
     let taken = [Some(time), commit, branch];
-    let metrics: Vec<usize> =
-        (0..head.len()).filter(|&i| !taken.contains(&Some(i)) && rows.iter().all(|row| is_number(row.get(i)))).collect();
+    let metrics: Vec<usize> = (0..head.len())
+        .filter(|&i| !taken.contains(&Some(i)) && rows.iter().all(|row| is_number(row.get(i))))
+        .collect();
     let mut imported = Imported::default();
     let texts = (0..head.len()).filter(|i| !taken.contains(&Some(*i)) && !metrics.contains(i));
     imported.left_out.extend(texts.map(|i| format!("column {}: it holds more than numbers", &head[i])));
@@ -92,7 +97,8 @@ pub fn read(text: &str) -> Result<Imported, FormatError> {
             imported.left_out.push(format!("line {line}: its time cannot be read"));
             continue;
         };
-        let text = |column: Option<usize>| row.get(column?).filter(|text| !text.is_empty()).map(str::to_owned);
+        let text =
+            |column: Option<usize>| row.get(column?).filter(|text| !text.is_empty()).map(str::to_owned);
         let source = Source { commit: text(commit), branch: text(branch), ..Source::default() };
         let figures = metrics.iter().filter_map(|&i| figure(&head[i], row.get(i)?)).collect();
         imported.results.push(Results { at, source, figures });
@@ -107,7 +113,16 @@ fn is_number(cell: Option<&str>) -> bool {
 fn figure(name: &str, cell: &str) -> Option<Figure> {
     let value = cell.parse().ok()?;
     let (benchmark, measure) = split(name);
-    Some(Figure { benchmark, measure, unit: String::new(), direction: None, value, low: None, high: None, n: None })
+    Some(Figure {
+        benchmark,
+        measure,
+        unit: String::new(),
+        direction: None,
+        value,
+        low: None,
+        high: None,
+        n: None,
+    })
 }
 
 #[cfg(test)]
@@ -137,8 +152,12 @@ mod tests {
     fn a_file_of_others_is_read_and_what_is_left_out_is_said() {
         let text = "commit,time,note,latency,size\nabc,2024.03.01 10:00:00 +0000,fast,1.5,\nabd,never,,2,3\nabe,1709287200,,,4\n";
         let imported = read(text).unwrap();
-        assert_eq!(imported.left_out, ["column note: it holds more than numbers", "line 3: its time cannot be read"]);
-        let seen: Vec<_> = imported.results.iter().map(|run| (run.source.commit.as_deref(), run.figures.len())).collect();
+        assert_eq!(
+            imported.left_out,
+            ["column note: it holds more than numbers", "line 3: its time cannot be read"]
+        );
+        let seen: Vec<_> =
+            imported.results.iter().map(|run| (run.source.commit.as_deref(), run.figures.len())).collect();
         assert_eq!(seen, [(Some("abc"), 1), (Some("abe"), 1)]);
         assert_eq!(imported.results[1].figures[0].value, 4.0);
         assert!(read("a,b\n1,2\n").is_err());

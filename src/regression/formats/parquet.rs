@@ -55,7 +55,10 @@ fn bytes(rows: &[(&Results, &Figure)]) -> Result<Vec<u8>, ParquetError> {
 }
 
 /// In the order of [`SCHEMA`]; the writer refuses another.
-fn columns(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, rows: &[(&Results, &Figure)]) -> Result<(), ParquetError> {
+fn columns(
+    group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
+    rows: &[(&Results, &Figure)],
+) -> Result<(), ParquetError> {
     let text = |text: &str| ByteArray::from(text);
     required::<Int64Type>(group, rows.iter().map(|(run, _)| run.at.as_microsecond()))?;
     let source = rows.iter().map(|(run, _)| &run.source);
@@ -67,7 +70,10 @@ fn columns(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, rows: &[(&Results,
     required::<ByteArrayType>(group, figures.clone().map(|figure| text(&figure.benchmark)))?;
     required::<ByteArrayType>(group, figures.clone().map(|figure| text(&figure.measure)))?;
     required::<ByteArrayType>(group, figures.clone().map(|figure| text(&figure.unit)))?;
-    optional::<ByteArrayType>(group, figures.clone().map(|figure| figure.direction.map(|way| text(direction(way)))))?;
+    optional::<ByteArrayType>(
+        group,
+        figures.clone().map(|figure| figure.direction.map(|way| text(direction(way)))),
+    )?;
     required::<DoubleType>(group, figures.clone().map(|figure| figure.value))?;
     optional::<DoubleType>(group, figures.clone().map(|figure| figure.low))?;
     optional::<DoubleType>(group, figures.clone().map(|figure| figure.high))?;
@@ -116,7 +122,8 @@ mod tests {
         let reader = SerializedFileReader::new(bytes::Bytes::from(bytes)).unwrap();
         let names: Vec<_> = reader.metadata().file_metadata().schema().get_fields().to_vec();
         assert_eq!(names.iter().map(|field| field.name()).collect::<Vec<_>>(), COLUMNS);
-        let rows: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+        let rows: Vec<String> =
+            reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
         insta::assert_snapshot!(rows.join("\n"));
     }
 

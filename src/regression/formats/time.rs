@@ -16,9 +16,11 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
 
 fn civil(text: &str) -> Option<Timestamp> {
     let parsed = WITHOUT.iter().find_map(|form| {
-        DateTime::strptime(form, text).ok().or_else(|| Some(jiff::civil::Date::strptime(form, text).ok()?.into()))
+        DateTime::strptime(form, text)
+            .ok()
+            .or_else(|| Some(jiff::civil::Date::strptime(form, text).ok()?.into()))
     })?;
-    Some(parsed.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    Some(parsed.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp())
 }
 
 fn seconds(text: &str) -> Option<Timestamp> {

@@ -52,7 +52,9 @@ impl Reason {
             Self::Inconclusive => "not precise enough to tell it from its limit",
             Self::TooFew => "too few samples for any statement",
             Self::Failed => "samples failed, and those that are left are not all there was to measure",
-            Self::NoSpread => "all values of the baseline are the same, so nothing says how much they differ by themselves",
+            Self::NoSpread => {
+                "all values of the baseline are the same, so nothing says how much they differ by themselves"
+            }
             Self::NotInBase => "nothing of it was measured in the baseline",
             Self::NotInNew => "nothing of it was measured in the candidate",
             Self::Zero => "a value is zero",

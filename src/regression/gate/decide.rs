@@ -27,7 +27,13 @@ pub fn decide(base: &[&Run], new: &[&Run], spec: &GateSpec, options: &Options) -
 ///
 /// # Errors
 /// As [`decide`].
-pub fn decide_inside(run: &Run, base: &str, new: &str, spec: &GateSpec, options: &Options) -> Result<Gate, GateError> {
+pub fn decide_inside(
+    run: &Run,
+    base: &str,
+    new: &str,
+    spec: &GateSpec,
+    options: &Options,
+) -> Result<Gate, GateError> {
     check(run)?;
     let options = Options { alpha: spec.alpha, ..options.clone() };
     let comparison = compare::inside(run, base, new, &options)?;
@@ -46,7 +52,8 @@ fn gate(
         .rows
         .into_iter()
         .filter_map(|row| {
-            let limit = limits::of(spec, control, &row.environment, &row.metric, row.base.median.unwrap_or(0.0))?;
+            let limit =
+                limits::of(spec, control, &row.environment, &row.metric, row.base.median.unwrap_or(0.0))?;
             Some((row, limit))
         })
         .collect();
@@ -94,7 +101,9 @@ fn control(run: &Run) -> Option<&str> {
 /// Does nothing in the baseline say how much its values differ? Of an exact metric nothing has to.
 fn same_all_through(base: &[&Run], change: &Change) -> bool {
     let own = base.iter().flat_map(|run| &run.samples).filter(|sample| {
-        sample.environment == change.environment && sample.workload == change.workload && sample.metric == change.metric
+        sample.environment == change.environment
+            && sample.workload == change.workload
+            && sample.metric == change.metric
     });
     let mut values = own.filter(|sample| !sample.warm_up).filter_map(|sample| sample.value());
     let Some(first) = values.next() else { return false };
@@ -130,7 +139,9 @@ fn answer(change: &Change, limit: f64, alpha: f64, spread: bool) -> Answer {
         return Answer::Undecided(why.into());
     }
     let interval = change.change.and_then(|estimate| estimate.interval);
-    let (Some((low, high)), Some(_)) = (worsening(change), interval) else { return Answer::Undecided(Reason::TooFew) };
+    let (Some((low, high)), Some(_)) = (worsening(change), interval) else {
+        return Answer::Undecided(Reason::TooFew);
+    };
     if !(low.is_finite() && high.is_finite()) {
         return Answer::Undecided(Reason::TooFew);
     }

@@ -62,7 +62,8 @@ fn all(base: &[&Run], sessions: &[Run], spec: &GateSpec, options: &Options) -> R
 }
 
 fn need(gate: &Gate) -> Option<Need> {
-    let unconfirmed = gate.judged.iter().any(|one| one.answer == Answer::Regression && one.confirmed.is_none());
+    let unconfirmed =
+        gate.judged.iter().any(|one| one.answer == Answer::Regression && one.confirmed.is_none());
     if unconfirmed {
         return Some(Need::Confirmation);
     }
@@ -78,7 +79,8 @@ fn confirm(gate: &mut Gate, before: &Gate, alone: &Gate) {
         let one = &gate.judged[at];
         let same = |other: &&super::Judged| {
             let (a, b) = (&other.change, &one.change);
-            (&a.environment, &a.workload, &a.metric, a.accelerator) == (&b.environment, &b.workload, &b.metric, b.accelerator)
+            (&a.environment, &a.workload, &a.metric, a.accelerator)
+                == (&b.environment, &b.workload, &b.metric, b.accelerator)
         };
         let was = before.judged.iter().find(same).is_some_and(|other| other.answer == Answer::Regression);
         let again = alone.judged.iter().find(same).is_some_and(|other| {

@@ -19,7 +19,13 @@ pub struct Limit {
 
 /// The limit of a figure whose base has this median; `None` where it is not gated. The control is gated only where the
 /// suite names it: what moves there is the host.
-pub(super) fn of(spec: &GateSpec, control: Option<&str>, environment: &str, name: &str, base: f64) -> Option<Limit> {
+pub(super) fn of(
+    spec: &GateSpec,
+    control: Option<&str>,
+    environment: &str,
+    name: &str,
+    base: f64,
+) -> Option<Limit> {
     let metric = metric::find(name)?;
     let usual = matters::smallest(metric);
     if spec.limits.is_empty() {
@@ -48,7 +54,9 @@ mod tests {
     #[test]
     fn without_limits_the_headlines_and_the_exact_ones_are_gated() {
         let spec = GateSpec::default();
-        let limit = |environment: &str, metric: &str| of(&spec, Some("native"), environment, metric, 1e9).map(|one| one.relative);
+        let limit = |environment: &str, metric: &str| {
+            of(&spec, Some("native"), environment, metric, 1e9).map(|one| one.relative)
+        };
         assert_eq!(limit("docker", "startup.ready"), Some(0.10));
         assert_eq!(limit("docker", "disk.image"), Some(0.0));
         assert_eq!(limit("docker", "startup.phase.create"), None);

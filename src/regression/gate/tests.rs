@@ -33,8 +33,12 @@ fn refs(runs: &[Run]) -> Vec<&Run> {
 }
 
 fn only(limit: f64) -> GateSpec {
-    let limits =
-        vec![LimitSpec { environment: "docker".into(), metric: READY.into(), limit, because: Some("test".into()) }];
+    let limits = vec![LimitSpec {
+        environment: "docker".into(),
+        metric: READY.into(),
+        limit,
+        because: Some("test".into()),
+    }];
     GateSpec { limits, ..GateSpec::default() }
 }
 
@@ -77,7 +81,11 @@ fn the_suites_limit_decides_and_a_wider_one_says_what_it_no_longer_sees() {
     assert_eq!(gate(0.02, 108.0).answer, Answer::Regression);
     let wide = gate(0.5, 125.0);
     assert_eq!(wide.answer, Answer::Pass);
-    assert!(wide.findings().cases[0].line().contains("changes from 10 % to 50 % are no longer seen, because: test"));
+    assert!(
+        wide.findings().cases[0]
+            .line()
+            .contains("changes from 10 % to 50 % are no longer seen, because: test")
+    );
 }
 
 /// The ways in which gates have passed on nothing.
@@ -111,7 +119,8 @@ fn it_does_not_pass_on_nothing() {
     ended_before.record.ended_at = Some(jiff::Timestamp::from_second(-1).unwrap());
     void(&ended_before, Void::ClockWentBack);
     // The baseline is held to the same.
-    let error = decide(&[&empty], &[&session(100.0, 8)], &GateSpec::default(), &Options::default()).unwrap_err();
+    let error =
+        decide(&[&empty], &[&session(100.0, 8)], &GateSpec::default(), &Options::default()).unwrap_err();
     assert!(error.to_string().contains("r9 holds no value"));
     assert!(decide(&[], &[&session(100.0, 8)], &GateSpec::default(), &Options::default()).is_err());
 }
@@ -177,7 +186,8 @@ fn a_baseline_without_spread_never_passes_and_a_byte_more_is_a_fact() {
         run
     };
     let base: Vec<Run> = (0..5).map(|i| flat(i, 100.0)).collect();
-    let gate = |new: &Run| decide(&refs(&base), &[new], &GateSpec::default(), &Options::default()).unwrap().answer;
+    let gate =
+        |new: &Run| decide(&refs(&base), &[new], &GateSpec::default(), &Options::default()).unwrap().answer;
     assert_eq!(gate(&flat(9, 100.0)), Answer::Undecided(Reason::NoSpread));
     assert_ne!(gate(&flat(9, 120.0)), Answer::Pass);
     let image = |seed: u32, bytes: f64| {
@@ -187,13 +197,17 @@ fn a_baseline_without_spread_never_passes_and_a_byte_more_is_a_fact() {
         run
     };
     let base: Vec<Run> = (0..5).map(|i| image(i, 4096.0)).collect();
-    let gate = |bytes| decide(&refs(&base), &[&image(9, bytes)], &GateSpec::default(), &Options::default()).unwrap().answer;
+    let gate = |bytes| {
+        decide(&refs(&base), &[&image(9, bytes)], &GateSpec::default(), &Options::default()).unwrap().answer
+    };
     assert_eq!((gate(4096.0), gate(4097.0), gate(4095.0)), (Answer::Pass, Answer::Regression, Answer::Pass));
 }
 
 #[test]
 fn one_session_of_a_baseline_is_advisory_and_says_so() {
-    let gate = decide(&[&session(100.0, 1)], &[&session(150.0, 2)], &GateSpec::default(), &Options::default()).unwrap();
+    let gate =
+        decide(&[&session(100.0, 1)], &[&session(150.0, 2)], &GateSpec::default(), &Options::default())
+            .unwrap();
     assert_eq!(gate.answer, Answer::Regression);
     assert!(gate.text().contains("advisory: 1 session of the base"), "{}", gate.text());
 }
@@ -201,7 +215,8 @@ fn one_session_of_a_baseline_is_advisory_and_says_so() {
 #[test]
 fn it_says_what_moved() {
     let mut base = baseline();
-    base.iter_mut().for_each(|run| run.record.environments[1].prepared.facts = vec![("engine".into(), "20.10".into())]);
+    base.iter_mut()
+        .for_each(|run| run.record.environments[1].prepared.facts = vec![("engine".into(), "20.10".into())]);
     let mut new = session(130.0, 9);
     new.record.environments[1].prepared.facts = vec![("engine".into(), "26.1".into())];
     let gate = decide(&refs(&base), &[&new], &GateSpec::default(), &Options::default()).unwrap();
@@ -224,7 +239,8 @@ fn figures_that_moved_together_are_one_finding() {
         run
     };
     let base: Vec<Run> = (0..5).map(|i| both(100.0 * (1.0 + 0.002 * f64::from(i % 3)), i)).collect();
-    let limits = vec![LimitSpec { environment: "*".into(), metric: "startup.*".into(), limit: 0.05, because: None }];
+    let limits =
+        vec![LimitSpec { environment: "*".into(), metric: "startup.*".into(), limit: 0.05, because: None }];
     let spec = GateSpec { limits, ..GateSpec::default() };
     let gate = decide(&refs(&base), &[&both(130.0, 9)], &spec, &Options::default()).unwrap();
     assert_eq!(gate.count(|answer| *answer == Answer::Regression), 2);
@@ -239,10 +255,16 @@ fn driven(first: Run, mut further: Vec<Run>) -> (Gate, Vec<Need>) {
     let mut sessions = vec![first];
     let mut asked = Vec::new();
     further.reverse();
-    let gate = drive::<std::convert::Infallible>(&refs(&base), &mut sessions, &GateSpec::default(), &Options::default(), &mut |need| {
-        asked.push(need);
-        Ok(further.pop())
-    });
+    let gate = drive::<std::convert::Infallible>(
+        &refs(&base),
+        &mut sessions,
+        &GateSpec::default(),
+        &Options::default(),
+        &mut |need| {
+            asked.push(need);
+            Ok(further.pop())
+        },
+    );
     (gate.unwrap(), asked)
 }
 
@@ -260,7 +282,8 @@ fn a_failure_is_confirmed_in_a_fresh_session_first() {
 
 #[test]
 fn an_undecided_gate_measures_on_as_long_as_there_is_budget() {
-    let (gate, asked) = driven(session(110.0, 9), vec![session(103.0, 10), session(103.0, 11), session(102.0, 12)]);
+    let (gate, asked) =
+        driven(session(110.0, 9), vec![session(103.0, 10), session(103.0, 11), session(102.0, 12)]);
     assert!(asked.len() >= 2 && asked.iter().all(|need| *need == Need::Precision), "{asked:?}");
     assert_eq!(gate.answer, Answer::Pass);
     let (gate, asked) = driven(session(100.0, 9), vec![session(100.0, 10)]);
@@ -282,5 +305,8 @@ fn base_and_candidate_in_the_same_blocks() {
     }
     let slower = decide_inside(&run, "native", "docker", &only(0.1), &Options::default());
     // Native at 10, docker at 120: two environments of one suite that may be compared.
-    assert!(matches!(slower, Ok(Gate { answer: Answer::Regression, .. }) | Err(GateError::Refused(_))), "{slower:?}");
+    assert!(
+        matches!(slower, Ok(Gate { answer: Answer::Regression, .. }) | Err(GateError::Refused(_))),
+        "{slower:?}"
+    );
 }

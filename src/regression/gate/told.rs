@@ -96,12 +96,18 @@ impl Gate {
         if let Answer::Undecided(reason) = one.answer {
             notes.push(format!("undecided: {}", reason.words()));
             if reason.more_may_help() {
-                notes.extend(one.change.detectable.map(|least| format!("these runs could have seen {}", percent(least))));
+                notes.extend(
+                    one.change
+                        .detectable
+                        .map(|least| format!("these runs could have seen {}", percent(least))),
+                );
             }
         }
         match one.confirmed {
             Some(true) => notes.push("confirmed in a fresh session".to_owned()),
-            None if one.answer == Answer::Regression => notes.push("not confirmed in a fresh session".to_owned()),
+            None if one.answer == Answer::Regression => {
+                notes.push("not confirmed in a fresh session".to_owned())
+            }
             _ => {}
         }
         let others = self.findings.iter().find(|places| places.contains(&at));

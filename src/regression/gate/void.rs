@@ -21,9 +21,13 @@ pub enum Void {
 impl Void {
     fn words(self) -> &'static str {
         match self {
-            Self::Empty => "holds no value: every sample failed, or none was taken; `isocost report` on it says which",
+            Self::Empty => {
+                "holds no value: every sample failed, or none was taken; `isocost report` on it says which"
+            }
             Self::Unfinished => "has no end: it was killed or runs still; measure it again, or let it end",
-            Self::ClockWentBack => "has times that run backwards: the host's clock was set while it ran; measure it again",
+            Self::ClockWentBack => {
+                "has times that run backwards: the host's clock was set while it ran; measure it again"
+            }
         }
     }
 }

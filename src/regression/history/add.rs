@@ -37,17 +37,23 @@ impl History {
 
 fn check(entry: &Entry) -> Result<(), HistoryError> {
     for one in &entry.measured {
-        let pairs = [one.interval, one.ratio_interval].into_iter().flatten().flat_map(|(low, high)| [low, high]);
+        let pairs =
+            [one.interval, one.ratio_interval].into_iter().flatten().flat_map(|(low, high)| [low, high]);
         let numbers = [one.value, one.ratio].into_iter().flatten().chain(pairs);
         if let Some(value) = numbers.into_iter().find(|number| !number.is_finite()) {
-            return Err(HistoryError::NotFinite { run: entry.run_id.clone(), series: one.key.to_string(), value });
+            return Err(HistoryError::NotFinite {
+                run: entry.run_id.clone(),
+                series: one.key.to_string(),
+                value,
+            });
         }
     }
     Ok(())
 }
 
 fn put(connection: &mut dyn Connection, known: &mut Known, entry: &Entry) -> Result<Added, Trouble> {
-    let there = connection.query("SELECT id, digest FROM run WHERE run_id = $1", &[entry.run_id.as_str().into()])?;
+    let there =
+        connection.query("SELECT id, digest FROM run WHERE run_id = $1", &[entry.run_id.as_str().into()])?;
     if let Some(row) = there.first()
         && row.text(1)? == entry.digest
     {
@@ -69,7 +75,11 @@ fn put(connection: &mut dyn Connection, known: &mut Known, entry: &Entry) -> Res
     Ok(added)
 }
 
-fn insert_run(connection: &mut dyn Connection, entry: &Entry, host: Option<i64>) -> Result<Option<i64>, Trouble> {
+fn insert_run(
+    connection: &mut dyn Connection,
+    entry: &Entry,
+    host: Option<i64>,
+) -> Result<Option<i64>, Trouble> {
     let sql = "INSERT INTO run (run_id, digest, origin, started_at, ending, suite, version, program, commit_id, branch,
         repository, machine, host) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         ON CONFLICT (run_id) DO NOTHING RETURNING id";
@@ -80,7 +90,12 @@ fn insert_run(connection: &mut dyn Connection, entry: &Entry, host: Option<i64>)
 }
 
 /// The run stays the row it was, so that baselines go on holding it.
-fn again(connection: &mut dyn Connection, run: i64, entry: &Entry, host: Option<i64>) -> Result<i64, Trouble> {
+fn again(
+    connection: &mut dyn Connection,
+    run: i64,
+    entry: &Entry,
+    host: Option<i64>,
+) -> Result<i64, Trouble> {
     let sql = "UPDATE run SET digest = $1, origin = $2, started_at = $3, ending = $4, suite = $5, version = $6,
         program = $7, commit_id = $8, branch = $9, repository = $10, machine = $11, host = $12 WHERE id = $13";
     let mut values: Vec<Value> = about(entry, host).into();
@@ -120,10 +135,14 @@ fn described(
         return Ok(*id);
     }
     let facts = serde_json::to_string(&what.facts).map_err(|e| Trouble::other(e.to_string()))?;
-    let insert = format!("INSERT INTO {table} (fingerprint, facts) VALUES ($1, $2) ON CONFLICT (fingerprint) DO NOTHING");
+    let insert = format!(
+        "INSERT INTO {table} (fingerprint, facts) VALUES ($1, $2) ON CONFLICT (fingerprint) DO NOTHING"
+    );
     connection.execute(&insert, &[what.fingerprint.as_str().into(), facts.as_str().into()])?;
-    let rows =
-        connection.query(&format!("SELECT id FROM {table} WHERE fingerprint = $1"), &[what.fingerprint.as_str().into()])?;
+    let rows = connection.query(
+        &format!("SELECT id FROM {table} WHERE fingerprint = $1"),
+        &[what.fingerprint.as_str().into()],
+    )?;
     let id = one(&rows)?;
     known.insert(what.fingerprint.clone(), id);
     Ok(id)
@@ -140,7 +159,8 @@ fn series(connection: &mut dyn Connection, known: &mut Known, measured: &Measure
     let key = &measured.key;
     let names = [&key.environment, &key.accelerator, &key.workload, &key.metric, &key.unit];
     let mut values: Vec<Value> = names.map(|name| name.as_str().into()).into();
-    let select = "SELECT id FROM series WHERE environment = $1 AND accelerator = $2 AND workload = $3 AND metric = $4
+    let select =
+        "SELECT id FROM series WHERE environment = $1 AND accelerator = $2 AND workload = $3 AND metric = $4
         AND unit = $5";
     let there = connection.query(select, &values)?;
     let id = if there.is_empty() {
@@ -161,7 +181,12 @@ fn series(connection: &mut dyn Connection, known: &mut Known, measured: &Measure
 /// Rows in one statement: few round trips, and few different statements.
 const TOGETHER: usize = 25;
 
-fn points(connection: &mut dyn Connection, known: &mut Known, run: i64, all: &[Measured]) -> Result<(), Trouble> {
+fn points(
+    connection: &mut dyn Connection,
+    known: &mut Known,
+    run: i64,
+    all: &[Measured],
+) -> Result<(), Trouble> {
     // In one order everywhere: two programs that add the same new series then never wait for each other in a circle.
     let mut sorted: Vec<&Measured> = all.iter().collect();
     sorted.sort_by(|a, b| a.key.cmp(&b.key));
@@ -173,7 +198,8 @@ fn points(connection: &mut dyn Connection, known: &mut Known, run: i64, all: &[M
     for chunk in rows.chunks(TOGETHER) {
         let lists: Vec<String> = (0..chunk.len())
             .map(|row| {
-                let numbers: Vec<String> = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+                let numbers: Vec<String> =
+                    (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
                 format!("({})", numbers.join(", "))
             })
             .collect();
@@ -189,7 +215,12 @@ fn points(connection: &mut dyn Connection, known: &mut Known, run: i64, all: &[M
 
 const COLUMNS: usize = 11;
 
-fn point(connection: &mut dyn Connection, known: &mut Known, run: i64, one: &Measured) -> Result<[Value; COLUMNS], Trouble> {
+fn point(
+    connection: &mut dyn Connection,
+    known: &mut Known,
+    run: i64,
+    one: &Measured,
+) -> Result<[Value; COLUMNS], Trouble> {
     let series = series(connection, known, one)?;
     let environment = match &one.environment {
         Some(what) => Some(described(connection, "environment", &mut known.environments, what)?),

@@ -83,6 +83,9 @@ impl History {
     pub fn kept(&mut self, run_id: &str) -> Result<Option<Vec<u8>>, HistoryError> {
         let sql = "SELECT files FROM archive JOIN run ON run.id = archive.run WHERE run.run_id = $1";
         let rows = self.ask("read a kept run", sql, &[run_id.into()])?;
-        Ok(rows.into_iter().flatten().find_map(|value| if let Value::Bytes(bytes) = value { Some(bytes) } else { None }))
+        Ok(rows
+            .into_iter()
+            .flatten()
+            .find_map(|value| if let Value::Bytes(bytes) = value { Some(bytes) } else { None }))
     }
 }

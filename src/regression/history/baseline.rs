@@ -44,7 +44,9 @@ impl History {
     ) -> Result<(), HistoryError> {
         let typed = |c: char| !c.is_control() && !c.is_whitespace() && c != '/';
         if name.is_empty() || name.chars().count() > LONGEST_NAME || !name.chars().all(typed) {
-            return Err(HistoryError::BadBaseline { what: "has a name of 1 to 100 characters without spaces and slashes" });
+            return Err(HistoryError::BadBaseline {
+                what: "has a name of 1 to 100 characters without spaces and slashes",
+            });
         }
         if runs.is_empty() {
             return Err(HistoryError::BadBaseline { what: "has at least one run" });
@@ -57,9 +59,11 @@ impl History {
             connection.execute("DELETE FROM baseline_run WHERE baseline = $1", &[name.into()])?;
             connection.execute("DELETE FROM baseline WHERE name = $1", &[name.into()])?;
             let values = [name.into(), now.as_microsecond().into(), note.into()];
-            connection.execute("INSERT INTO baseline (name, created_at, note) VALUES ($1, $2, $3)", &values)?;
+            connection
+                .execute("INSERT INTO baseline (name, created_at, note) VALUES ($1, $2, $3)", &values)?;
             for run in runs {
-                let rows = connection.query("SELECT id FROM run WHERE run_id = $1", &[run.as_str().into()])?;
+                let rows =
+                    connection.query("SELECT id FROM run WHERE run_id = $1", &[run.as_str().into()])?;
                 let Some(row) = rows.first() else { return rolled_back(run) };
                 let sql = "INSERT INTO baseline_run (baseline, run) VALUES ($1, $2) ON CONFLICT (baseline, run) DO NOTHING";
                 connection.execute(sql, &[name.into(), row.integer(0)?.into()])?;
@@ -97,7 +101,8 @@ impl History {
     }
 
     fn runs_of(&mut self, name: &str) -> Result<Vec<String>, HistoryError> {
-        let sql = "SELECT run.run_id FROM baseline_run JOIN run ON run.id = baseline_run.run WHERE baseline = $1
+        let sql =
+            "SELECT run.run_id FROM baseline_run JOIN run ON run.id = baseline_run.run WHERE baseline = $1
             ORDER BY run.started_at, run.id";
         let rows = self.ask("list a baseline's runs", sql, &[name.into()])?;
         Ok(rows.iter().filter_map(|row| row.maybe_text(0)).collect())

@@ -125,7 +125,8 @@ pub(super) trait Row {
 
 impl Row for [Value] {
     fn integer(&self, column: usize) -> Result<i64, Trouble> {
-        self.maybe_integer(column).ok_or_else(|| Trouble::other(format!("column {column} holds no whole number")))
+        self.maybe_integer(column)
+            .ok_or_else(|| Trouble::other(format!("column {column} holds no whole number")))
     }
 
     fn text(&self, column: usize) -> Result<String, Trouble> {

@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn differences_name_what_is_new_gone_and_changed() {
-        let (before, after) = (description(&[("a", "1"), ("b", "2")]), description(&[("b", "3"), ("c", "4")]));
+        let (before, after) =
+            (description(&[("a", "1"), ("b", "2")]), description(&[("b", "3"), ("c", "4")]));
         let expected = [("a", "1", ""), ("b", "2", "3"), ("c", "", "4")];
         let found = before.differences(&after);
         assert!(found.iter().map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str())).eq(expected));

@@ -6,7 +6,9 @@ use super::place::Place;
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// Written by a later version.
-    #[error("{place} has schema {found}, this version of isocost knows up to {known}; use the version that wrote it")]
+    #[error(
+        "{place} has schema {found}, this version of isocost knows up to {known}; use the version that wrote it"
+    )]
     Newer {
         /// Which.
         place: Place,
@@ -22,8 +24,10 @@ pub enum HistoryError {
         place: Place,
     },
     /// Not readable as a database, or readable in parts.
-    #[error("{place} is damaged ({detail}) and was left as it is; restore a copy of it, or name a new file and import \
-             the run folders again with: isocost history import DIR")]
+    #[error(
+        "{place} is damaged ({detail}) and was left as it is; restore a copy of it, or name a new file and import \
+             the run folders again with: isocost history import DIR"
+    )]
     Damaged {
         /// Which.
         place: Place,

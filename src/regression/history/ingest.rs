@@ -68,8 +68,11 @@ pub fn entry_of(dir: &Path, source: &Source) -> Result<Entry, IngestError> {
 
 fn entry(run: &Run, summary: &Summary, digest: String, source: &Source) -> Entry {
     let record = &run.record;
-    let environments: Vec<(&str, Description)> =
-        record.environments.iter().map(|one| (one.id.as_str(), Description::of(environment_facts(one)))).collect();
+    let environments: Vec<(&str, Description)> = record
+        .environments
+        .iter()
+        .map(|one| (one.id.as_str(), Description::of(environment_facts(one))))
+        .collect();
     let made_of = |id: &str| environments.iter().find(|(one, _)| *one == id).map(|(_, what)| what.clone());
     Entry {
         run_id: record.run_id.clone(),
@@ -91,7 +94,8 @@ fn measured(row: &Row, environment: Option<Description>) -> Measured {
         Ratio::Stated { estimate, .. } => Some(*estimate),
         Ratio::Control | Ratio::Missing(_) => None,
     };
-    let interval = |estimate: Option<crate::analysis::Estimate>| estimate?.interval.map(|it| (it.low, it.high));
+    let interval =
+        |estimate: Option<crate::analysis::Estimate>| estimate?.interval.map(|it| (it.low, it.high));
     Measured {
         key: SeriesKey {
             environment: row.environment.clone(),
@@ -137,7 +141,8 @@ fn host_facts(host: &Host) -> Facts {
 }
 
 /// Facts that name a place or a reason, not a version: they differ from run to run and move no figure.
-const PLACES: [&str; 6] = ["qemu.path", "qemu.arguments", "accelerator.why", "kernel.booted", "kernel.line", "kernel.source"];
+const PLACES: [&str; 6] =
+    ["qemu.path", "qemu.arguments", "accelerator.why", "kernel.booted", "kernel.line", "kernel.source"];
 
 fn environment_facts(environment: &EnvironmentRecord) -> Facts {
     let facts = environment.prepared.facts.iter().filter(|(name, _)| !PLACES.contains(&name.as_str()));

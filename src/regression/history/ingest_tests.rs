@@ -32,7 +32,10 @@ fn a_folder_becomes_an_entry_with_its_host_its_ratio_and_its_failures() {
     let folder = folder(dir.path(), "r1", &[20.0, 21.0, 22.0, 20.5, 21.5, 21.0]);
     let source = Source { commit: Some("abc".into()), ..Source::default() };
     let entry = entry_of(&folder, &source).unwrap();
-    assert_eq!((entry.run_id.as_str(), entry.origin.as_str(), entry.ending.as_deref()), ("r1", "isocost", Some("complete")));
+    assert_eq!(
+        (entry.run_id.as_str(), entry.origin.as_str(), entry.ending.as_deref()),
+        ("r1", "isocost", Some("complete"))
+    );
     assert_eq!(entry.source, source);
     assert_eq!(entry.host.unwrap().facts["cpu"], "Xeon");
     let find = |metric: &str| {
@@ -51,7 +54,9 @@ fn the_same_folder_again_changes_nothing_and_a_longer_one_replaces() {
     let dir = tempfile::tempdir().unwrap();
     let place = Place::File(dir.path().join("history.db"));
     let mut history = History::open(&place).unwrap();
-    let add = |history: &mut History, folder: &Path| history.add(&entry_of(folder, &Source::default()).unwrap()).unwrap();
+    let add = |history: &mut History, folder: &Path| {
+        history.add(&entry_of(folder, &Source::default()).unwrap()).unwrap()
+    };
     let first = folder(&dir.path().join("a"), "r1", &[20.0, 21.0]);
     assert_eq!(add(&mut history, &first), Added::New);
     assert_eq!(add(&mut history, &first), Added::Known);

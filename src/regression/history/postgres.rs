@@ -23,7 +23,11 @@ pub(super) struct Postgres {
 impl Postgres {
     pub(super) fn open(url: &str) -> Result<Self, Trouble> {
         // The words of an error in a URL might repeat its password.
-        let unreadable = |_| unreachable("the URL cannot be read; its form is postgres://USER:PASSWORD@HOST:PORT/DATABASE".into());
+        let unreadable = |_| {
+            unreachable(
+                "the URL cannot be read; its form is postgres://USER:PASSWORD@HOST:PORT/DATABASE".into(),
+            )
+        };
         let mut config: Config = url.parse().map_err(unreadable)?;
         config.application_name("isocost").connect_timeout(ANSWERS_WITHIN);
         let mut client = config.connect(NoTls).map_err(|error| unreachable(words(&error)))?;
@@ -77,7 +81,11 @@ impl Connection for Postgres {
     fn tables(&mut self) -> Result<Vec<String>, Trouble> {
         let sql = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()";
         let rows = self.query(sql, &[])?;
-        Ok(rows.into_iter().flatten().filter_map(|name| if let Value::Text(name) = name { Some(name) } else { None }).collect())
+        Ok(rows
+            .into_iter()
+            .flatten()
+            .filter_map(|name| if let Value::Text(name) = name { Some(name) } else { None })
+            .collect())
     }
 
     fn identity(&self) -> &'static str {
@@ -94,7 +102,9 @@ fn value(row: &postgres::Row, column: usize) -> Result<Value, Trouble> {
     let read = match *kind {
         Type::INT8 => row.try_get::<_, Option<i64>>(column).map(Value::from),
         Type::INT4 => row.try_get::<_, Option<i32>>(column).map(|number| Value::from(number.map(i64::from))),
-        Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(column).map(|bytes| bytes.map_or(Value::Null, Value::Bytes)),
+        Type::BYTEA => {
+            row.try_get::<_, Option<Vec<u8>>>(column).map(|bytes| bytes.map_or(Value::Null, Value::Bytes))
+        }
         Type::FLOAT8 => row.try_get::<_, Option<f64>>(column).map(Value::from),
         _ => row.try_get::<_, Option<&str>>(column).map(Value::from),
     };
@@ -124,10 +134,13 @@ impl ToSql for Value {
 }
 
 fn trouble(error: postgres::Error) -> Trouble {
-    let again = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
+    let again =
+        [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
     let kind = match error.code() {
         Some(code) if again.contains(code) => TroubleKind::Again,
-        Some(code) if [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED].contains(code) => TroubleKind::Damaged,
+        Some(code) if [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED].contains(code) => {
+            TroubleKind::Damaged
+        }
         None if error.is_closed() => TroubleKind::Unreachable,
         _ => TroubleKind::Other,
     };

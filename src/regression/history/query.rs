@@ -93,7 +93,11 @@ impl History {
             host.fingerprint FROM run LEFT JOIN host ON host.id = run.host{filter}"
         );
         let rows = self.ask("list its runs", &sql, &values)?;
-        let mut runs: Vec<RunRow> = rows.iter().map(|row| run(row)).collect::<Result<_, _>>().map_err(|t| self.failed(t, "list its runs"))?;
+        let mut runs: Vec<RunRow> = rows
+            .iter()
+            .map(|row| run(row))
+            .collect::<Result<_, _>>()
+            .map_err(|t| self.failed(t, "list its runs"))?;
         runs.reverse();
         Ok(runs)
     }
@@ -144,7 +148,12 @@ impl History {
         all.map_err(|trouble| self.failed(trouble, "describe its hosts"))
     }
 
-    pub(super) fn ask(&mut self, doing: &'static str, sql: &str, values: &[Value]) -> Result<Vec<Vec<Value>>, HistoryError> {
+    pub(super) fn ask(
+        &mut self,
+        doing: &'static str,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<Vec<Vec<Value>>, HistoryError> {
         let rows = self.connection.query(sql, values);
         rows.map_err(|trouble| self.failed(trouble, doing))
     }
@@ -171,7 +180,8 @@ fn filter(selection: &Selection) -> (String, Vec<Value>) {
     if let Some(host) = &selection.host {
         add("host.fingerprint =", host.as_str().into());
     }
-    let mut sql = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+    let mut sql =
+        if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
     sql += " ORDER BY started_at DESC, run.id DESC";
     if let Some(newest) = selection.newest {
         sql += &format!(" LIMIT {newest}");

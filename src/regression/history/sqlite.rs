@@ -30,7 +30,8 @@ impl Sqlite {
 
     /// Looks at every page before anything is written: what is damaged is left as it is.
     fn check(&self) -> Result<(), Trouble> {
-        let said: String = self.0.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(trouble)?;
+        let said: String =
+            self.0.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(trouble)?;
         match said.as_str() {
             "ok" => Ok(()),
             _ => Err(Trouble { kind: TroubleKind::Damaged, detail: said }),
@@ -39,7 +40,8 @@ impl Sqlite {
 
     /// Readers and one writer at a time do not wait for each other, and a run that was added outlives a power cut.
     fn settings(&self) -> Result<(), Trouble> {
-        let asked: rusqlite::Result<String> = self.0.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        let asked: rusqlite::Result<String> =
+            self.0.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
         asked.map_err(trouble)?;
         self.0.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON").map_err(trouble)?;
         self.0.set_prepared_statement_cache_capacity(64);
@@ -77,7 +79,11 @@ impl Connection for Sqlite {
 
     fn tables(&mut self) -> Result<Vec<String>, Trouble> {
         let rows = self.query("SELECT name FROM sqlite_master WHERE type = 'table'", &[])?;
-        Ok(rows.into_iter().flatten().filter_map(|name| if let Value::Text(name) = name { Some(name) } else { None }).collect())
+        Ok(rows
+            .into_iter()
+            .flatten()
+            .filter_map(|name| if let Value::Text(name) = name { Some(name) } else { None })
+            .collect())
     }
 
     fn identity(&self) -> &'static str {
@@ -115,7 +121,9 @@ fn trouble(error: rusqlite::Error) -> Trouble {
     let kind = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => TroubleKind::Again,
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => TroubleKind::Damaged,
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => TroubleKind::Unreachable,
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            TroubleKind::Unreachable
+        }
         _ => TroubleKind::Other,
     };
     Trouble { kind, detail: error.to_string() }

@@ -41,7 +41,8 @@ impl History {
         if let Place::File(path) = place
             && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
         {
-            let unreachable = |e: std::io::Error| HistoryError::Unreachable { place: place.clone(), detail: e.to_string() };
+            let unreachable =
+                |e: std::io::Error| HistoryError::Unreachable { place: place.clone(), detail: e.to_string() };
             std::fs::create_dir_all(folder).map_err(unreachable)?;
         }
         Self::open_with(place, true)

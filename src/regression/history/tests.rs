@@ -55,7 +55,8 @@ fn figures_that_are_not_finite_are_refused() {
 
 #[test]
 fn bencher_has_neither_time_nor_commit_so_the_caller_says_both() {
-    let figures = bencher::read(r#"{"b": {"latency": {"value": 3, "lower_value": 2, "upper_value": 4}}}"#).unwrap();
+    let figures =
+        bencher::read(r#"{"b": {"latency": {"value": 3, "lower_value": 2, "upper_value": 4}}}"#).unwrap();
     let results = Results { at: jiff::Timestamp::UNIX_EPOCH, source: Default::default(), figures };
     let entry = entries(&[results], "bencher").remove(0);
     assert_eq!(entry.measured[0].interval, Some((2.0, 4.0)));

@@ -119,5 +119,10 @@ fn labelled(dir: &Path, metadata: &Path, detail: Detail) -> Result<Labelled, Sco
         let values: Vec<f64> = build.iter().map(|row| row.value).collect();
         median_of(&values)
     };
-    Ok(Labelled { name: detail.name, kind: detail.kind, values: builds.iter().filter_map(middle).collect(), last_good })
+    Ok(Labelled {
+        name: detail.name,
+        kind: detail.kind,
+        values: builds.iter().filter_map(middle).collect(),
+        last_good,
+    })
 }

@@ -12,10 +12,17 @@ impl fmt::Display for Score {
         let builds: usize = self.series.iter().map(|one| one.builds).sum();
         let labelled = self.series.iter().filter(|one| one.labelled).count();
         let plain = self.series.len() - labelled;
-        writeln!(f, "{} histories, {builds} builds: {labelled} with a labelled regression, {plain} without", self.series.len())?;
+        writeln!(
+            f,
+            "{} histories, {builds} builds: {labelled} with a labelled regression, {plain} without",
+            self.series.len()
+        )?;
         writeln!(f, "{}\n", summary(self, labelled))?;
         writeln!(f, "{}\n", each(self))?;
-        write!(f, "found: within {NEAR} builds of the last good one. False alarms: regressions told anywhere else.")
+        write!(
+            f,
+            "found: within {NEAR} builds of the last good one. False alarms: regressions told anywhere else."
+        )
     }
 }
 
@@ -75,7 +82,8 @@ fn words(counts: Counts, labelled: bool) -> String {
         (true, false, false) => parts.push("missed".to_owned()),
         (false, ..) => {}
     }
-    let counted = [(counts.false_alarms, "false"), (counts.improvements, "better"), (counts.recurring, "recurring")];
+    let counted =
+        [(counts.false_alarms, "false"), (counts.improvements, "better"), (counts.recurring, "recurring")];
     parts.extend(counted.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
     if parts.is_empty() { "nothing told".to_owned() } else { parts.join(", ") }
 }

@@ -34,7 +34,8 @@ fn history(dir: &Path, name: &str, builds: usize, level: impl Fn(usize) -> f64) 
 #[test]
 fn a_folder_is_read_by_builds_with_its_labels() {
     let all = read(folder().path()).unwrap();
-    let names: Vec<_> = all.iter().map(|one| (one.name.as_str(), one.kind.as_str(), one.values.len())).collect();
+    let names: Vec<_> =
+        all.iter().map(|one| (one.name.as_str(), one.kind.as_str(), one.values.len())).collect();
     assert_eq!(names, [("a.csv", "regression", 60), ("b.csv", "Stable", 60), ("c.csv", "Stable", 2)]);
     assert_eq!(all[0].last_good, Some(39));
     assert_eq!(all[0].values[0], 100.0);

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::moved;
 use crate::measure::metric::{self, Direction};
 use crate::regression::changes::{self, Change, SeriesError, Settings, Watch, look_back};
-use crate::regression::history::{Description, History, HistoryError, PointRow, RunRow, Selection, SeriesKey, SeriesRow};
+use crate::regression::history::{
+    Description, History, HistoryError, PointRow, RunRow, Selection, SeriesKey, SeriesRow,
+};
 
 /// How to look.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -92,7 +94,11 @@ const FEWEST: usize = 8;
 ///
 /// # Errors
 /// The database's.
-pub fn trends(history: &mut History, selection: &Selection, settings: &TrendSettings) -> Result<Trends, HistoryError> {
+pub fn trends(
+    history: &mut History,
+    selection: &Selection,
+    settings: &TrendSettings,
+) -> Result<Trends, HistoryError> {
     let runs = history.runs(selection)?;
     let series: HashMap<i64, SeriesRow> = history.series()?.into_iter().map(|one| (one.id, one)).collect();
     let points = history.points(selection)?;

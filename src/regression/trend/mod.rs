@@ -8,7 +8,7 @@ mod moved;
 mod page;
 mod told;
 
-pub use lines::{Machine, Point, Told, Trend, Trends, TrendSettings, trends};
+pub use lines::{Machine, Point, Told, Trend, TrendSettings, Trends, trends};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use crate::measure::metric::{self, Family};
 use crate::regression::history::Description;
 
 /// Something recorded that changed: name, before, after.
-pub type Move = (String, String, String);
+pub(super) type Move = (String, String, String);
 
 /// What one run of a line was made of.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +52,12 @@ pub(super) fn controls(lines: &mut [Trend]) {
         .filter(|line| line.key.environment == "native")
         .map(|line| {
             let runs = line.changes.iter().filter_map(|told| line.points.get(told.change.at));
-            (line.key.to_string(), family(line), line.machine.clone(), runs.map(|point| point.run_id.clone()).collect())
+            (
+                line.key.to_string(),
+                family(line),
+                line.machine.clone(),
+                runs.map(|point| point.run_id.clone()).collect(),
+            )
         })
         .collect();
     for line in lines.iter_mut().filter(|line| line.key.environment != "native") {
@@ -62,7 +67,10 @@ pub(super) fn controls(lines: &mut [Trend]) {
             let from = told.change.at.saturating_sub(NEAR);
             let near = &points[from..points.len().min(told.change.at + NEAR + 1)];
             let moved = native.iter().filter(|(_, family, where_, runs)| {
-                own.is_some() && *family == own && where_ == machine && runs.iter().any(|run| near.iter().any(|point| point.run_id == *run))
+                own.is_some()
+                    && *family == own
+                    && where_ == machine
+                    && runs.iter().any(|run| near.iter().any(|point| point.run_id == *run))
             });
             told.control = moved.map(|(name, ..)| name.clone()).collect();
         }

@@ -37,7 +37,8 @@ fn picture(line: &Trend) -> Picture {
     let day = |point: Option<&super::Point>| point.map(|point| point.at.strftime("%Y-%m-%d").to_string());
     let (first, last) = (day(line.points.first()), day(line.points.last()));
     let machine = if line.machine.0.is_empty() { "unknown machine" } else { &line.machine.0 };
-    let step = |told: &Told| Step { at: told.change.at, worse: told.worse, label: percent(told.change.relative) };
+    let step =
+        |told: &Told| Step { at: told.change.at, worse: told.worse, label: percent(told.change.relative) };
     Picture {
         title: line.key.to_string(),
         subtitle: format!(
@@ -47,7 +48,11 @@ fn picture(line: &Trend) -> Picture {
             last.unwrap_or_default()
         ),
         unit: line.key.unit.clone(),
-        points: line.points.iter().map(|point| Point { value: point.value, interval: point.interval }).collect(),
+        points: line
+            .points
+            .iter()
+            .map(|point| Point { value: point.value, interval: point.interval })
+            .collect(),
         changes: line.changes.iter().filter(|told| !told.change.recurring).map(step).collect(),
         moves: line.moves.iter().map(|(place, _)| *place).collect(),
     }

@@ -10,7 +10,10 @@ impl Trends {
     /// Regressions that the newest run of their line completed the evidence for: each fails one build, and only one.
     #[must_use]
     pub fn newest_regressions(&self) -> usize {
-        self.lines.iter().filter(|line| line.newest_alarm().is_some_and(|change| line.is_worse(change))).count()
+        self.lines
+            .iter()
+            .filter(|line| line.newest_alarm().is_some_and(|change| line.is_worse(change)))
+            .count()
     }
 
     /// For `history --gate`: one case for each line, judged by the alarm that its newest run raised.
@@ -116,7 +119,10 @@ impl Trend {
     pub(super) fn commits(&self, last: usize, first: usize) -> String {
         let name = |place: usize| {
             let point = &self.points[place];
-            point.commit.as_ref().map_or_else(|| point.run_id.clone(), |commit| commit.chars().take(12).collect())
+            point
+                .commit
+                .as_ref()
+                .map_or_else(|| point.run_id.clone(), |commit| commit.chars().take(12).collect())
         };
         format!("after {}, at the latest with {}", name(last), name(first))
     }
@@ -150,9 +156,13 @@ impl Trend {
             notes.push(format!("changed with it: {name}, {before} → {after}"));
         }
         if !told.control.is_empty() {
-            notes.push(format!("native moved too ({}): the host is not what it was", told.control.join(", ")));
+            notes
+                .push(format!("native moved too ({}): the host is not what it was", told.control.join(", ")));
         } else if told.moved.is_empty() && !self.exact {
-            notes.push("nothing that is recorded changed: the code, the host, or something nobody records".to_owned());
+            notes.push(
+                "nothing that is recorded changed: the code, the host, or something nobody records"
+                    .to_owned(),
+            );
         }
         notes
     }

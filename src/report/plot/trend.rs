@@ -52,7 +52,12 @@ pub struct Step {
 #[must_use]
 pub fn draw(picture: &Picture) -> String {
     let scene = scene(picture);
-    let description = format!("{} runs, {} changes of level. {}", picture.points.len(), picture.changes.len(), picture.subtitle);
+    let description = format!(
+        "{} runs, {} changes of level. {}",
+        picture.points.len(),
+        picture.changes.len(),
+        picture.subtitle
+    );
     svg::render(&frame::finish(scene), &picture.title, &description)
 }
 
@@ -87,7 +92,9 @@ fn legend(scene: &mut Scene, picture: &Picture) {
     }
     if !picture.moves.is_empty() {
         entries.push((
-            Box::new(|scene: &mut Scene, (x, y)| scene.dashed((x, y - 8.0), (x, y + 8.0), MUTED, 1.0, (3.0, 3.0))),
+            Box::new(|scene: &mut Scene, (x, y)| {
+                scene.dashed((x, y - 8.0), (x, y + 8.0), MUTED, 1.0, (3.0, 3.0))
+            }),
             "host, environment or program changed".to_owned(),
         ));
     }
@@ -126,7 +133,11 @@ fn vertical(sound: &[(usize, Point)], pixels: (f64, f64)) -> Axis {
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
     };
     let (low, high) = range(&mut sound.iter().map(|(_, point)| point.value));
-    let ends = sound.iter().filter_map(|(_, point)| point.interval).flat_map(|(a, b)| [a, b]).filter(|v| v.is_finite());
+    let ends = sound
+        .iter()
+        .filter_map(|(_, point)| point.interval)
+        .flat_map(|(a, b)| [a, b])
+        .filter(|v| v.is_finite());
     let (far_low, far_high) = range(&mut ends.chain([low, high]));
     let room = (high - low).max(high.abs() * 0.01).max(f64::MIN_POSITIVE);
     let (low, high) = (far_low.max(low - room), far_high.min(high + room));
@@ -138,7 +149,8 @@ fn levels(scene: &mut Scene, picture: &Picture, x: &Axis, y: &Axis) {
     let ends = picture.changes.iter().map(|step| step.at).chain([picture.points.len()]);
     let mut from = 0;
     for to in ends {
-        let mut values: Vec<f64> = picture.points.get(from..to).unwrap_or_default().iter().map(|point| point.value).collect();
+        let mut values: Vec<f64> =
+            picture.points.get(from..to).unwrap_or_default().iter().map(|point| point.value).collect();
         values.retain(|value| value.is_finite());
         values.sort_unstable_by(f64::total_cmp);
         if let Some(level) = values.get(values.len() / 2) {
@@ -162,7 +174,13 @@ fn values(scene: &mut Scene, sound: &[(usize, Point)], x: &Axis, y: &Axis) {
     }
 }
 
-fn steps(scene: &mut Scene, picture: &Picture, x: &Axis, (top, bottom): (f64, f64), (left, right): (f64, f64)) {
+fn steps(
+    scene: &mut Scene,
+    picture: &Picture,
+    x: &Axis,
+    (top, bottom): (f64, f64),
+    (left, right): (f64, f64),
+) {
     let font = Font { size: 11.0, colour: ALARM, bold: true };
     let mut free_from = left;
     for step in &picture.changes {
@@ -191,8 +209,14 @@ mod tests {
             title: "startup.ready of docker/start".into(),
             subtitle: "a machine".into(),
             unit: "ms".into(),
-            points: values.iter().map(|&value| Point { value, interval: Some((value * 0.9, value * 1.1)) }).collect(),
-            changes: changes.iter().map(|&at| Step { at, worse: Some(at % 2 == 0), label: format!("+{at}.0 %") }).collect(),
+            points: values
+                .iter()
+                .map(|&value| Point { value, interval: Some((value * 0.9, value * 1.1)) })
+                .collect(),
+            changes: changes
+                .iter()
+                .map(|&at| Step { at, worse: Some(at % 2 == 0), label: format!("+{at}.0 %") })
+                .collect(),
             moves: changes.to_vec(),
         }
     }

@@ -55,8 +55,13 @@ struct Line {
 /// A fault in the page's template.
 pub fn trend_page(page: &TrendPage) -> Result<String, ReportError> {
     // What changed is what is looked for: those lines come first, each group in its own order.
-    let (changed, steady): (Vec<&Picture>, Vec<&Picture>) = page.lines.iter().partition(|one| !one.changes.is_empty());
-    let line = |one: &Picture| Line { title: clean(&one.title).into_owned(), svg: draw(one), changes: one.changes.len() };
+    let (changed, steady): (Vec<&Picture>, Vec<&Picture>) =
+        page.lines.iter().partition(|one| !one.changes.is_empty());
+    let line = |one: &Picture| Line {
+        title: clean(&one.title).into_owned(),
+        svg: draw(one),
+        changes: one.changes.len(),
+    };
     let lines = |all: Vec<&Picture>| Serde(all.into_iter().map(line).collect::<Vec<_>>());
     let values = context! {
         style => html::style(),
@@ -95,7 +100,9 @@ mod tests {
             subtitle: "one machine".into(),
             unit: "ms".into(),
             points: (0..20).map(|i| Point { value: 100.0 + f64::from(i % 3), interval: None }).collect(),
-            changes: (0..changes).map(|i| Step { at: 5 + i, worse: Some(true), label: "+20 %".into() }).collect(),
+            changes: (0..changes)
+                .map(|i| Step { at: 5 + i, worse: Some(true), label: "+20 %".into() })
+                .collect(),
             moves: Vec::new(),
         }
     }
