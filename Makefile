@@ -30,3 +30,4 @@ lint:
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	for script in setup/*.sh; do sh -n "$$script" || exit 1; done
 	bash -n .ci/run
+	bash -n .ci/gate

@@ -105,6 +105,7 @@ pub fn measure(options: &NoiseOptions, progress: &dyn Fn(f64)) -> Result<Noise, 
         output: output.clone().into(),
         cache: options.cache.clone(),
         agent: Arc::clone(&options.agent),
+        others: Default::default(),
         budget: Some(options.duration),
         stop: options.stop.clone(),
     };

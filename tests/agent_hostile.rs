@@ -88,6 +88,7 @@ fn environment(misdeed: Misdeed, deadline: Duration, scratch: &Path) -> Option<Q
         agent: Arc::from(hostile::program(misdeed)),
         agent_sha256: String::new(),
         scratch: scratch.to_owned(),
+        qemu: None,
         cache,
         limits: Limits { cpus: 1, memory_bytes: 256 << 20 },
         start_deadline: deadline,

@@ -29,6 +29,7 @@ fn environment(machine: Machine, disk: DiskFormat, scratch: &Path) -> Option<Qem
         agent: isocost::agent::shared(),
         agent_sha256: isocost::agent::sha256().into(),
         scratch: scratch.to_owned(),
+        qemu: None,
         cache,
         limits: Limits { cpus: 2, memory_bytes: MEMORY_BYTES },
         start_deadline: PATIENT,

@@ -24,6 +24,9 @@ const WITHIN: usize = 2;
 /// Where a way of judging sees changes: the index of the first run of a new level.
 type Judge<'a> = (&'a str, &'a dyn Fn(&[f64]) -> Vec<usize>);
 
+/// The same of a rule that was put together.
+type Told = Box<dyn Fn(&[f64]) -> Vec<usize>>;
+
 fn ours(values: &[f64]) -> Vec<usize> {
     let changes = look_back(values, &Settings::default()).unwrap();
     changes.into_iter().filter(|change| !change.recurring).map(|change| change.at).collect()
@@ -75,14 +78,9 @@ fn print(noise: f64, seeds: u64) {
         "{:32} {:>5} {:>5} {:>5} {:>9} {:>13} {:>12}",
         "", "3 %", "5 %", "20 %", "all three", "false alarms", "at most one"
     );
-    let rules: Vec<(&str, Box<dyn Fn(&[f64]) -> Vec<usize>>)> = EACH_BUILD
+    let rules: Vec<(&str, Told)> = EACH_BUILD
         .iter()
-        .map(|&(name, rule)| {
-            (
-                name,
-                Box::new(move |values: &[f64]| arriving(rule, values)) as Box<dyn Fn(&[f64]) -> Vec<usize>>,
-            )
-        })
+        .map(|&(name, rule)| (name, Box::new(move |values: &[f64]| arriving(rule, values)) as Told))
         .collect();
     let mut judges: Vec<Judge<'_>> =
         vec![("isocost, looking back", &ours), ("isocost, as each arrives", &ours_arriving)];

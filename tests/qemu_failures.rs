@@ -30,6 +30,7 @@ fn unprepared(
         agent: Arc::from(tiny_init::program(init)),
         agent_sha256: String::new(),
         scratch: scratch.to_owned(),
+        qemu: None,
         cache,
         limits: Limits { cpus: 1, memory_bytes: 256 << 20 },
         start_deadline: deadline,

@@ -40,6 +40,17 @@ fn slowed(record: &RunRecord, control: &str, id: &str) -> Option<DifferenceSeen>
     })
 }
 
+/// Why `new` may not be held against `base`; `programs`: their agents may differ.
+pub(super) fn withheld_between(record: &RunRecord, base: &str, new: &str, programs: bool) -> Option<String> {
+    match differences(record, base, new) {
+        Ok(mut all) => {
+            all.retain(|one| !(programs && one.what == equality::AGENT));
+            withheld(&all, base, new)
+        }
+        Err(missing) => Some(missing),
+    }
+}
+
 /// Equal size must be proved: what no instance was asked cannot be.
 fn differences(record: &RunRecord, control: &str, id: &str) -> Result<Vec<Difference>, String> {
     let find = |id: &str| record.environments.iter().find(|one| one.id == id);

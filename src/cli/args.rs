@@ -132,6 +132,14 @@ pub(super) struct RunArguments {
     /// What the order of everything is drawn from [default: drawn, and recorded]
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
+    /// Continue a run that was cut off, in its own folder and by its own plan
+    #[arg(
+        long,
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        conflicts_with_all = ["suite", "env", "workload", "blocks", "seed", "output", "kernel", "accel", "dry_run"]
+    )]
+    pub(super) resume: Option<PathBuf>,
     #[command(flatten)]
     pub(super) how: How,
 }
@@ -160,16 +168,9 @@ pub(super) struct How {
 }
 
 impl How {
-    /// Into this folder, for no longer than that, all else as the plan says.
-    pub(super) fn into_folder(output: PathBuf, budget: Duration) -> Self {
-        Self {
-            output: Some(output),
-            budget: Some(budget),
-            kernel: None,
-            accel: None,
-            agent: None,
-            dry_run: false,
-        }
+    /// Into this folder, for no longer than that, with this agent; all else as the plan says.
+    pub(super) fn into_folder(output: PathBuf, budget: Option<Duration>, agent: Option<PathBuf>) -> Self {
+        Self { output: Some(output), budget, kernel: None, accel: None, agent, dry_run: false }
     }
 }
 
@@ -333,7 +334,7 @@ pub(super) fn budget_or_none(text: &str) -> Result<Duration, String> {
 }
 
 /// A path is made absolute: it is recorded, and the record is read elsewhere.
-fn kernel(text: &str) -> Result<KernelChoice, String> {
+pub(super) fn kernel(text: &str) -> Result<KernelChoice, String> {
     match KernelChoice::from(text.to_owned()) {
         KernelChoice::Debian(Some(version)) if version.is_empty() => {
             Err("a version is missing, such as debian:6.1.192-2".to_owned())

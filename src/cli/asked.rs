@@ -59,7 +59,7 @@ fn of(how: &How) -> Narrowing {
     Narrowing { kernel: how.kernel.clone(), accelerator: how.accel.map(Into::into), ..Narrowing::default() }
 }
 
-fn host_size() -> HostSize {
+pub(super) fn host_size() -> HostSize {
     let memory_bytes = host::look(Path::new("/")).memory_bytes;
     HostSize { cpus: host::online_cpus(), memory_bytes: Some(memory_bytes).filter(|bytes| *bytes > 0) }
 }
@@ -85,7 +85,7 @@ fn in_file(index: usize, left: &Suite, whole: &Suite) -> usize {
 
 /// Another one each time; the standard library's hasher is keyed by the system's own random numbers. 32 bits are
 /// short enough to be typed again.
-fn drawn_seed() -> u64 {
+pub(super) fn drawn_seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish() & u64::from(u32::MAX)
 }
 
@@ -109,9 +109,16 @@ const MOST_AGENT_BYTES: u64 = 64 << 20;
 /// # Errors
 /// Why that is no program.
 pub(super) fn agent(how: &How) -> Result<Arc<[u8]>, Refusal> {
-    let Some(path) = &how.agent else { return Ok(crate::agent::shared()) };
+    how.agent.as_deref().map_or_else(|| Ok(crate::agent::shared()), |path| program("--agent", path))
+}
+
+/// The bytes of the agent that `flag` names.
+///
+/// # Errors
+/// Why that is no program.
+pub(super) fn program(flag: &str, path: &Path) -> Result<Arc<[u8]>, Refusal> {
     let refused = |why: &str| {
-        Err(Refusal::usage(format!("--agent: {} {why}; it is a static program for Linux", path.display())))
+        Err(Refusal::usage(format!("{flag}: {} {why}; it is a static program for Linux", path.display())))
     };
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,

@@ -156,6 +156,7 @@ fn race_now(suite: &Suite, console: Console, cache: &Path) -> Result<String, Ref
         agent: crate::agent::shared(),
         agent_sha256: crate::agent::sha256().to_owned(),
         scratch: registered.scratch.clone(),
+        qemu: None,
         cache: cache.to_owned(),
         limits: suite.limits,
         start_deadline: suite.deadlines.start,

@@ -1,5 +1,6 @@
 //! A plan carried out under the eyes of the user: progress, signals, the outcome's exit code.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::args::How;
@@ -10,10 +11,12 @@ use super::place;
 use super::plan_text;
 use super::progress::Progress;
 use super::refusal::Refusal;
+use crate::analysis::compare::fingerprint;
 use crate::environment::agent::StopSignal;
 use crate::measure::record::Ending;
+use crate::measure::{host, journal};
 use crate::plan::{Plan, estimate};
-use crate::run::{self, Event, Output, RunError, RunOptions, RunOutcome, signal};
+use crate::run::{self, Event, Other, Output, RunError, RunOptions, RunOutcome, signal};
 
 /// A run that measured.
 pub(super) struct Carried {
@@ -35,25 +38,71 @@ pub(super) fn dry_run(command: &str, plan: &Plan, how: &How, console: Console) -
     Ok(Exit::Done)
 }
 
+/// Environments that are made of something else, by id.
+pub(super) type Others = BTreeMap<String, Other>;
+
 /// Carries the plan out.
 ///
 /// # Errors
 /// Why nothing was measured, or why measuring had to stop.
 pub(super) fn carry_out(plan: &Plan, how: &How, console: Console, cache: &Path) -> Result<Carried, Refusal> {
+    carry_out_with(plan, Others::new(), how, console, cache)
+}
+
+/// The same with environments that are made of something else.
+///
+/// # Errors
+/// As [`carry_out`].
+pub(super) fn carry_out_with(
+    plan: &Plan,
+    others: Others,
+    how: &How,
+    console: Console,
+    cache: &Path,
+) -> Result<Carried, Refusal> {
     let output = place::output(how.output.as_deref());
     place::check(&output)?;
-    let options = options(how, output, cache)?;
+    let options = RunOptions { others, ..options(how, output, cache)? };
     for text in asked::warnings(plan, how) {
         console.note(&format!("warning: {text}"));
     }
     console.note(&format!("{} with seed {}: {}", plan.suite.name, plan.seed, plan_text::how_long(plan)));
+    watched(plan, &options, console, &|events| run::execute(plan, &options, events))
+}
 
+/// Continues a run that was cut off.
+///
+/// # Errors
+/// It cannot be continued, or as [`carry_out`].
+pub(super) fn resume(folder: &Path, how: &How, console: Console, cache: &Path) -> Result<Carried, Refusal> {
+    let cut = journal::read(folder)?;
+    let record = &cut.record;
+    if !fingerprint::same_host(&record.host, &host::watch(cache)) {
+        return Err(Refusal::usage(format!(
+            "{} was begun on another host, or on this one under other settings; `isocost rerun` measures its plan anew",
+            record.run_id
+        )));
+    }
+    let options = options(how, Output::Folder(folder.to_owned()), cache)?;
+    console.note(&format!("continuing {} of {}", record.run_id, record.plan.suite.name));
+    watched(&record.plan, &options, console, &|events| run::resume(folder, &options, events))
+}
+
+/// What measures, told where its events go.
+type Measure<'a> = &'a dyn Fn(&dyn Fn(Event)) -> Result<RunOutcome, RunError>;
+
+fn watched(
+    plan: &Plan,
+    options: &RunOptions,
+    console: Console,
+    measure: Measure<'_>,
+) -> Result<Carried, Refusal> {
     let cells = plan.blocks.iter().map(|block| block.cells.len() as u64).sum();
     let progress = Progress::new(console, cells, estimate(plan).total());
     let sink = progress.sink();
     let watching = signal::watch(options.stop.clone(), move |text| sink.say(text))
         .map_err(|error| Refusal::usage(format!("cannot watch for signals: {error}")))?;
-    let result = run::execute(plan, &options, &|event| {
+    let result = measure(&|event| {
         if let Event::Created { folder, .. } = &event {
             signal::name_folder_on_panic(folder.clone());
         }
@@ -71,7 +120,7 @@ fn options(how: &How, output: Output, cache: &Path) -> Result<RunOptions, Refusa
     let stop =
         StopSignal::new().map_err(|error| Refusal::usage(format!("cannot make an eventfd: {error}")))?;
     let agent = asked::agent(how)?;
-    Ok(RunOptions { output, cache: cache.to_owned(), agent, budget: how.budget, stop })
+    Ok(RunOptions { output, cache: cache.to_owned(), agent, others: Others::new(), budget: how.budget, stop })
 }
 
 /// Why a run came to nothing, and which signal it was that ended it.

@@ -61,9 +61,11 @@ impl From<ReportError> for Refusal {
 impl From<RunError> for Refusal {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Output(_) | RunError::BadPlan { .. } | RunError::State { .. } => {
-                Self::usage(error.to_string())
-            }
+            RunError::Output(_)
+            | RunError::BadPlan { .. }
+            | RunError::State { .. }
+            | RunError::Resume { .. }
+            | RunError::Journal(_) => Self::usage(error.to_string()),
             RunError::Unavailable(_) => Self {
                 exit: Exit::Unavailable,
                 text: format!(

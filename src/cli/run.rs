@@ -47,11 +47,16 @@ impl<'a> Document<'a> {
 /// # Errors
 /// What cannot be used, before anything boots; or why nothing was measured, or measuring had to stop.
 pub(super) fn run(arguments: &RunArguments, console: Console, cache: &Path) -> Result<Exit, Refusal> {
-    let plan = asked::plan(arguments)?;
-    if arguments.how.dry_run {
-        return execution::dry_run("run", &plan, &arguments.how, console);
-    }
-    let carried = execution::carry_out(&plan, &arguments.how, console, cache)?;
+    let carried = match &arguments.resume {
+        Some(folder) => execution::resume(folder, &arguments.how, console, cache)?,
+        None => {
+            let plan = asked::plan(arguments)?;
+            if arguments.how.dry_run {
+                return execution::dry_run("run", &plan, &arguments.how, console);
+            }
+            execution::carry_out(&plan, &arguments.how, console, cache)?
+        }
+    };
     let result = Reported::read(&carried.outcome.folder)?;
     let files = result.write(None)?;
     if console.json {

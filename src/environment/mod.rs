@@ -65,6 +65,8 @@ pub struct RunContext {
     pub limits: Limits,
     /// How long a start may take before it is a failed sample.
     pub start_deadline: Duration,
+    /// Another QEMU than the one on the path.
+    pub qemu: Option<PathBuf>,
     /// Set once the run is to stop: every wait ends early with [`FailureName::Interrupted`].
     pub stop: crate::environment::agent::StopSignal,
 }
@@ -96,6 +98,27 @@ pub struct Prepared {
     /// What was not as asked (limits that could not be set, another kernel than the host's), for the reader.
     pub warnings: Vec<String>,
 }
+
+/// The facts that say what an environment is, and not where it lies or what this run called it.
+pub const ARTEFACTS: &[&str] = &[
+    "engine",
+    "engine.containerd",
+    "engine.kernel",
+    "engine.security",
+    "storage.driver",
+    "storage.file-system",
+    "log.driver",
+    "cgroup",
+    "runtime",
+    "runtime.version",
+    "image.layers",
+    "qemu",
+    "kernel.release",
+    "kernel.booted.sha256",
+    "kernel.line",
+    "initramfs.sha256",
+    "disk.cache",
+];
 
 /// In the environment of every process that is made: by it `clean` finds what a crash left.
 pub const RUN_VARIABLE: &str = "ISOCOST_RUN";

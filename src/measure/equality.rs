@@ -68,6 +68,9 @@ pub fn same_memory_inside(a: &Inspection, b: &Inspection) -> bool {
     matches!((memory(a), memory(b)), (Some(a), Some(b)) if same_memory(a, b))
 }
 
+/// What a differing agent is called.
+pub const AGENT: &str = "agent";
+
 /// What differs between two environments. No [`Difference::must_match`] among it: ratios may be stated.
 ///
 /// What could not be read in either counts as a difference: equal size must be proved. Sizes that are alike and
@@ -82,7 +85,7 @@ pub fn comparable(a: &Inspection, b: &Inspection, limits: &Limits) -> Vec<Differ
             all.push(Difference { what, a: a.to_owned(), b: b.to_owned(), must_match });
         }
     };
-    note("agent", &a.agent_sha256, &b.agent_sha256, true);
+    note(AGENT, &a.agent_sha256, &b.agent_sha256, true);
     note("kernel", &a.kernel_release, &b.kernel_release, false);
     note("clock source", opt(a.clock_source.as_ref()), opt(b.clock_source.as_ref()), false);
     note("CPU model", opt(a.cpu_model.as_ref()), opt(b.cpu_model.as_ref()), false);

@@ -9,10 +9,12 @@ use crate::suite::Suite;
 
 mod draw;
 mod estimate;
+mod interleave;
 mod narrow;
 
 pub use draw::make;
 pub use estimate::{Estimate, estimate};
+pub use interleave::{InterleaveError, interleave};
 pub use narrow::{Narrowing, UnknownId, narrow};
 
 /// Everything that will be done, in order.

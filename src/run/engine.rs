@@ -1,7 +1,7 @@
 //! A run from its plan to its last record.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use isocost_agent::protocol::Inspection;
@@ -9,9 +9,11 @@ use isocost_agent::protocol::Inspection;
 use super::cell::{self, CellPlan, CellResult};
 use super::log::{At, Log};
 use super::prepare::{self, Ready};
+use super::resume::{self, Rest};
 use super::state::Registered;
-use super::{Event, RunError, RunOptions, RunOutcome, cache, clean};
+use super::{Event, Other, RunError, RunOptions, RunOutcome, cache, clean};
 use crate::environment::{Environment, EnvironmentError, RunContext, factory};
+use crate::image::kernel::sha256_hex;
 use crate::measure::clock::Instant;
 use crate::measure::clock::rate::{ClockTruth, MOST_RATE_ERROR};
 use crate::measure::journal::{self, Record, WriteError, Writer};
@@ -55,16 +57,50 @@ pub fn execute_with(
     events(Event::Created { run_id: registered.run_id.clone(), folder: folder.clone() });
 
     // Declared after `registered`: dropped before it, so the scratch folder outlives what is in it.
-    let ready = prepare::all(plan, &context, build, events);
+    let ready = prepare::all(plan, &context, &options.others, build, events);
     let ready = ready.inspect_err(|_| prepare::take_back(&folder))?;
     let log = Log::new(writer, events);
-    let mut run = Running::new(plan, options.budget, folder, context, record, ready, log);
-    let ending = run.blocks()?;
-    let outcome = run.finish(ending)?;
-    if !outcome.left_behind.is_empty() {
-        registered.leave_to_clean();
+    let run = Running::new(plan, options, folder, context, record, ready, log);
+    run.through(&mut registered)
+}
+
+/// Continues the run in `folder`, which was cut off.
+///
+/// # Errors
+/// It is complete, runs still, cannot be read, or was made of something else; else as [`execute`].
+pub fn resume(folder: &Path, options: &RunOptions, events: &dyn Fn(Event)) -> Result<RunOutcome, RunError> {
+    resume_with(folder, options, &factory::build, events)
+}
+
+/// The same with environments made otherwise.
+///
+/// # Errors
+/// As [`resume`].
+pub fn resume_with(
+    folder: &Path,
+    options: &RunOptions,
+    build: Build<'_>,
+    events: &dyn Fn(Event),
+) -> Result<RunOutcome, RunError> {
+    for line in clean::stale_runs(&options.cache) {
+        events(Event::Cleaned(line));
     }
-    Ok(outcome)
+    let cut = journal::read(folder)?;
+    let Rest { plan, record, taken, images } = resume::rest(&cut, options)?;
+    prepare::check(&plan)?;
+    let engine = prepare::engine(&plan);
+    let mut registered = Registered::again(&options.cache, &record.run_id, engine.as_deref())?;
+    let context = prepare::context(&plan, options, &registered);
+    events(Event::Created { run_id: registered.run_id.clone(), folder: folder.to_owned() });
+    let ready = prepare::all(&plan, &context, &options.others, build, events)?;
+    resume::same(&record, &ready.records())?;
+    let writer = Writer::resume(folder)?;
+    let log = Log { measured: taken.0, failed: taken.1, ..Log::new(writer, events) };
+    let before = record.environments.clone();
+    let mut run = Running::new(&plan, options, folder.to_owned(), context, record, ready, log);
+    run.images.retain(|id, _| !images.contains(id));
+    resume::join(&mut run.record.environments, &before);
+    run.through(&mut registered)
 }
 
 struct Running<'a> {
@@ -72,6 +108,8 @@ struct Running<'a> {
     budget: Option<Duration>,
     folder: PathBuf,
     context: RunContext,
+    /// SHA-256 of the agents of environments that have another one.
+    agents: BTreeMap<String, String>,
     record: RunRecord,
     ready: Ready,
     log: Log<'a>,
@@ -84,7 +122,7 @@ struct Running<'a> {
 impl<'a> Running<'a> {
     fn new(
         plan: &'a Plan,
-        budget: Option<Duration>,
+        options: &RunOptions,
         folder: PathBuf,
         context: RunContext,
         mut record: RunRecord,
@@ -98,12 +136,15 @@ impl<'a> Running<'a> {
         };
         let images = record.environments.iter().filter_map(image).collect();
         let pace = Pace::new(plan);
+        let other = |(id, other): (&String, &Other)| Some((id.clone(), sha256_hex(other.agent.as_ref()?)));
+        let agents = options.others.iter().filter_map(other).collect();
         let began = Instant::now();
         Self {
             plan,
-            budget,
+            budget: options.budget,
             folder,
             context,
+            agents,
             record,
             ready,
             log,
@@ -112,6 +153,16 @@ impl<'a> Running<'a> {
             images,
             left_behind: Vec::new(),
         }
+    }
+
+    /// All blocks, and the end.
+    fn through(mut self, registered: &mut Registered) -> Result<RunOutcome, RunError> {
+        let ending = self.blocks()?;
+        let outcome = self.finish(ending)?;
+        if !outcome.left_behind.is_empty() {
+            registered.leave_to_clean();
+        }
+        Ok(outcome)
     }
 
     fn blocks(&mut self) -> Result<Ending, WriteError> {
@@ -180,7 +231,7 @@ impl<'a> Running<'a> {
             limits: suite.limits,
             seed: self.plan.seed ^ u64::from(block.index),
             expected: known.and_then(|one| one.inspection.as_ref()),
-            agent_sha256: &self.context.agent_sha256,
+            agent_sha256: self.agents.get(&cell.environment).unwrap_or(&self.context.agent_sha256),
             // An exact figure: once is enough.
             image_bytes: if measured { self.images.remove(&cell.environment) } else { None },
             stop: &self.context.stop,

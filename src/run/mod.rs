@@ -12,6 +12,7 @@ mod log;
 mod memory;
 mod outcome;
 mod prepare;
+mod resume;
 mod start;
 mod work;
 
@@ -19,9 +20,9 @@ pub mod clean;
 pub mod signal;
 pub mod state;
 
-pub use engine::{Build, execute, execute_with};
+pub use engine::{Build, execute, execute_with, resume, resume_with};
 pub use event::Event;
-pub use outcome::{Output, RunError, RunOptions, RunOutcome, Unavailable};
+pub use outcome::{Other, Output, RunError, RunOptions, RunOutcome, Unavailable};
 
 #[cfg(test)]
 mod fake;

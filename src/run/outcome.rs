@@ -1,11 +1,12 @@
 //! What a run is given beside its plan, and how it can end.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::environment::agent::StopSignal;
-use crate::measure::journal::WriteError;
+use crate::measure::journal::{JournalError, WriteError};
 use crate::measure::record::RunRecord;
 use crate::measure::sample::Failure;
 
@@ -44,10 +45,21 @@ pub struct RunOptions {
     pub cache: PathBuf,
     /// The agent's bytes: the embedded ones, or those of `--agent PATH`.
     pub agent: Arc<[u8]>,
+    /// Environments that are made of something else, by id: the other side of a comparison inside blocks.
+    pub others: BTreeMap<String, Other>,
     /// No block begins after this long.
     pub budget: Option<Duration>,
     /// Raised by a signal: the run then ends cleanly.
     pub stop: StopSignal,
+}
+
+/// What one environment is made of instead.
+#[derive(Debug, Clone, Default)]
+pub struct Other {
+    /// Another agent.
+    pub agent: Option<Arc<[u8]>>,
+    /// Another QEMU.
+    pub qemu: Option<PathBuf>,
 }
 
 /// How a run ended that did begin to measure.
@@ -89,6 +101,15 @@ pub enum RunError {
         /// Which.
         what: String,
     },
+    /// A run that cannot be continued: exit code 2.
+    #[error("{what}")]
+    Resume {
+        /// Which, why, and what to type instead.
+        what: String,
+    },
+    /// A run folder that cannot be read: exit code 2.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// A folder of the run's own could not be made: exit code 2.
     #[error("cannot use {}: {source}; name another cache folder", path.display())]
     State {

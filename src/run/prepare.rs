@@ -1,10 +1,11 @@
 //! Before the first cell: the plan is checked, environments are made ready, all or none.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::engine::Build;
 use super::state::Registered;
-use super::{Event, RunError, RunOptions, Unavailable};
+use super::{Event, Other, RunError, RunOptions, Unavailable};
 use crate::environment::{Environment, EnvironmentError, Prepared, RunContext, docker};
 use crate::image::kernel::sha256_hex;
 use crate::measure::host::{self, HostWarning};
@@ -42,11 +43,23 @@ pub(super) fn context(plan: &Plan, options: &RunOptions, registered: &Registered
         agent: options.agent.clone(),
         agent_sha256: sha256_hex(&options.agent),
         scratch: registered.scratch.clone(),
+        qemu: None,
         cache: options.cache.clone(),
         limits: plan.suite.limits,
         start_deadline: plan.suite.deadlines.start,
         stop: options.stop.clone(),
     }
+}
+
+/// What one environment shares with the others, but for what it is to be made of instead.
+fn of_one(context: &RunContext, other: Option<&Other>) -> RunContext {
+    let mut own = context.clone();
+    if let Some(agent) = other.and_then(|other| other.agent.as_ref()) {
+        own.agent_sha256 = sha256_hex(agent);
+        own.agent = agent.clone();
+    }
+    own.qemu = other.and_then(|other| other.qemu.clone());
+    own
 }
 
 /// `run.json` as it is before the first boot.
@@ -125,6 +138,7 @@ impl Drop for Ready {
 pub(super) fn all(
     plan: &Plan,
     context: &RunContext,
+    others: &BTreeMap<String, Other>,
     build: Build<'_>,
     events: &dyn Fn(Event),
 ) -> Result<Ready, RunError> {
@@ -137,7 +151,7 @@ pub(super) fn all(
             return Err(RunError::Interrupted);
         }
         events(Event::Preparing { environment: spec.id.clone() });
-        let made = build(spec, context).and_then(|mut environment| {
+        let made = build(spec, &of_one(context, others.get(&spec.id))).and_then(|mut environment| {
             // Where it fails, what it made so far goes with it.
             let prepared = environment.prepare().inspect_err(|_| drop(environment.dispose()))?;
             Ok((environment, prepared))

@@ -71,6 +71,37 @@ impl Registered {
     }
 }
 
+impl Registered {
+    /// Registers a run that was cut off under its own id, once what it left is gone.
+    ///
+    /// # Errors
+    /// It runs still, or the folder that could not be made.
+    pub fn again(cache: &Path, run_id: &str, engine: Option<&str>) -> Result<Self, RunError> {
+        let folder = runs_folder(cache);
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| RunError::State { path, source }
+        };
+        let refused = |why: &str| Err(RunError::Resume { what: format!("{run_id} {why}") });
+        if !is_id(run_id) {
+            return refused("is no run's id; is the folder damaged?");
+        }
+        std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
+        let folder = std::fs::canonicalize(&folder).map_err(failed(&folder))?;
+        let lock_path = folder.join(format!("{run_id}{SUFFIX}"));
+        let open = OpenOptions::new().write(true).create(true).truncate(false).open(&lock_path);
+        let mut lock = open.map_err(failed(&lock_path))?;
+        if !try_lock(&lock).map_err(failed(&lock_path))? {
+            return refused("runs still: it is continued once it has ended");
+        }
+        let written = lock.set_len(0).and_then(|()| lock.write_all(engine.unwrap_or_default().as_bytes()));
+        written.map_err(failed(&lock_path))?;
+        let scratch = folder.join(run_id);
+        remove_folder(&scratch).and_then(|()| std::fs::create_dir(&scratch)).map_err(failed(&scratch))?;
+        Ok(Self { run_id: run_id.to_owned(), scratch, lock_path, _lock: lock, left_behind: false })
+    }
+}
+
 impl Drop for Registered {
     fn drop(&mut self) {
         // Where the folder stays, so does the lock's name: `clean` finds both.

@@ -76,6 +76,7 @@ fn options(folder: &Path) -> RunOptions {
         output: folder.join("out").into(),
         cache: folder.join("cache"),
         agent: std::sync::Arc::from(&b"agent"[..]),
+        others: Default::default(),
         budget: None,
         stop: StopSignal::new().unwrap(),
     }
@@ -319,5 +320,51 @@ fn a_folder_that_cannot_hold_the_run_is_told_before_anything_boots() {
         ran_with(&plan(&[Role::Measured]), &[], |options| options.output = file.path().to_owned().into());
     assert!(matches!(ran.result, Err(RunError::Output(_))));
     assert!(ran.diary.is_empty());
+    ran.nothing_is_left();
+}
+
+#[test]
+fn a_run_that_was_cut_off_goes_on_where_it_stopped() {
+    let mut plan = plan(&[Role::WarmUp, Role::Measured, Role::Measured]);
+    plan.suite.blocks.warm_up = 1;
+    let ran = ran_with(&plan, &[(2, Fault::StopInWork)], |_| {});
+    let before = ran.read();
+    let folder = ran.folder.path().join("out");
+    let again = |agent: &[u8]| {
+        let options = RunOptions { agent: std::sync::Arc::from(agent), ..options(ran.folder.path()) };
+        let build = |spec: &EnvironmentSpec, context: &RunContext| {
+            Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(Fake::new(
+                &spec.id,
+                context,
+                Script::default(),
+            )))
+        };
+        resume_with(&folder, &options, &build, &|_| {})
+    };
+    let refused = again(b"another").unwrap_err();
+    assert!(matches!(&refused, RunError::Resume { what } if what.contains("with the agent")), "{refused}");
+    assert_eq!(journal::read(&folder).unwrap(), before, "a refusal changes nothing");
+
+    let outcome = again(b"agent").unwrap();
+    assert_eq!(outcome.record.ending, Ending::Complete);
+    let after = journal::read(&folder).unwrap();
+    assert!(after.complete);
+    assert_eq!(after.samples[..before.samples.len()], before.samples[..]);
+    assert_eq!(after.record.run_id, before.record.run_id);
+    // The block that was cut is 1: a warm-up and that block again have numbers of their own, then comes 2.
+    let roles: Vec<_> = after.record.plan.blocks.iter().map(|block| (block.index, block.role)).collect();
+    let expected = [Role::WarmUp, Role::Measured, Role::Measured, Role::WarmUp, Role::Measured];
+    assert_eq!(roles, (0..).zip(expected).collect::<Vec<_>>());
+    let mut order: Vec<u32> =
+        after.samples[before.samples.len()..].iter().map(|sample| sample.block).collect();
+    order.dedup();
+    assert_eq!(order, [3, 4, 2]);
+    let images = after.samples.iter().filter(|sample| &*sample.workload == "image").count();
+    assert_eq!(images, 2, "an exact figure is taken once");
+    assert_eq!(
+        outcome.measured as usize,
+        after.samples.iter().filter(|sample| sample.value().is_some()).count()
+    );
+    assert!(matches!(again(b"agent"), Err(RunError::Resume { .. })), "it is complete");
     ran.nothing_is_left();
 }

@@ -211,7 +211,7 @@ fn the_docs_have_every_key_and_a_good_example() {
     for key in keys {
         // These two are tables, named in the singular.
         let is_there = match key {
-            "limits" | "blocks" | "deadlines" => docs.contains(&format!("## `[{key}]`")),
+            "limits" | "blocks" | "deadlines" | "gate" => docs.contains(&format!("## `[{key}]`")),
             "environments" => docs.contains("## `[[environment]]`"),
             "workloads" if docs.contains("## `[[workload]]`") => docs.contains("| `workloads` |"),
             key => docs.contains(&format!("| `{key}` |")),

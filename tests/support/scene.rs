@@ -32,6 +32,7 @@ impl Scene {
             agent: agent::shared(),
             agent_sha256: agent::sha256().to_owned(),
             scratch: scratch.path().to_owned(),
+            qemu: None,
             cache,
             limits: Limits { cpus: 2, memory_bytes: 256 << 20 },
             start_deadline: DEADLINE,

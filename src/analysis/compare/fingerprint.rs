@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::environment::ARTEFACTS;
 use crate::measure::record::{EnvironmentRecord, Host, RunRecord};
 use crate::suite::{EnvironmentSpec, Suite, WorkloadSpec};
 
@@ -26,33 +27,15 @@ pub struct Mismatch {
     pub forbids: bool,
 }
 
-/// The facts that say what an environment is, and not where it lies or what this run called it.
-const ARTEFACTS: &[&str] = &[
-    "engine",
-    "engine.containerd",
-    "engine.kernel",
-    "engine.security",
-    "storage.driver",
-    "storage.file-system",
-    "log.driver",
-    "cgroup",
-    "runtime",
-    "runtime.version",
-    "image.layers",
-    "qemu",
-    "kernel.release",
-    "kernel.booted.sha256",
-    "kernel.line",
-    "initramfs.sha256",
-    "disk.cache",
-];
+/// What a differing agent is called.
+pub(super) const AGENT: &str = "agent";
 
 /// All that differs between two runs.
 #[must_use]
 pub fn mismatches(base: &RunRecord, new: &RunRecord) -> Vec<Mismatch> {
     let mut all = Collector::default();
     host(&base.host, &new.host, &mut all);
-    all.differ("agent", &base.agent_sha256, &new.agent_sha256, true);
+    all.differ(AGENT, &base.agent_sha256, &new.agent_sha256, true);
     suites(&base.plan.suite, &new.plan.suite, &mut all);
     for one in &base.environments {
         if let Some(other) = new.environments.iter().find(|other| other.id == one.id) {

@@ -24,8 +24,7 @@ use crate::measure::journal::Run;
 pub fn inside(run: &Run, base: &str, new: &str, options: &Options) -> Result<Comparison, Refusal> {
     known(run, base)?;
     known(run, new)?;
-    let alike = comparability::pair(&run.record, base, new);
-    if let Some(why) = alike.withheld {
+    if let Some(why) = comparability::withheld_between(&run.record, base, new, options.programs) {
         return Err(Refusal::NotAlike { base: base.to_owned(), new: new.to_owned(), why });
     }
     let groups = group(run);

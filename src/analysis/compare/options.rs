@@ -19,6 +19,9 @@ pub struct Options {
     pub power: f64,
     /// Compare runs that are not of one host, kernel or suite, by their ratios to their own native control only.
     pub across: bool,
+    /// The program is what was changed: another agent is named, and does not forbid comparing. Else it does, because another
+    /// agent may do other work.
+    pub programs: bool,
     /// Standard deviation of ln(value) between sessions of an unchanged configuration, for as long as there are too few
     /// sessions to measure it: 0.03 before this host was calibrated.
     pub between_sessions: f64,
@@ -59,6 +62,7 @@ impl Default for Options {
             alpha: 0.01,
             power: 0.95,
             across: false,
+            programs: false,
             between_sessions: USUAL_BETWEEN_SESSIONS,
             matters: BTreeMap::new(),
             only: Only::default(),

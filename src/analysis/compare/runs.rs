@@ -17,7 +17,9 @@ use crate::measure::journal::Run;
 pub fn runs(base: &[&Run], new: &[&Run], options: &Options) -> Result<Comparison, Refusal> {
     let (Some(first), false) = (base.first(), new.is_empty()) else { return Err(Refusal::NoRuns) };
     let mismatches = all_mismatches(first, base.iter().skip(1).chain(new));
-    let (forbidding, named): (Vec<_>, Vec<_>) = mismatches.into_iter().partition(|one| one.forbids);
+    let (forbidding, named): (Vec<_>, Vec<_>) = mismatches
+        .into_iter()
+        .partition(|one| one.forbids && !(options.programs && one.what == fingerprint::AGENT));
     if !forbidding.is_empty() && !options.across {
         return Err(Refusal::Different(forbidding));
     }

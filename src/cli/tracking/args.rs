@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
+use crate::cli::args::Accel;
 use crate::regression::history::Place;
+use crate::suite::KernelChoice;
 
 /// Where the history is.
 #[derive(Debug, Args)]
@@ -13,6 +15,7 @@ pub(in crate::cli) struct Where {
     /// The history: an SQLite file, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
     #[arg(
         long,
+        global = true,
         value_name = "PLACE",
         env = "ISOCOST_HISTORY",
         hide_env_values = true,
@@ -30,12 +33,36 @@ impl Where {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct GateArguments {
-    /// The candidate: a run folder, or a folder of several of its sessions
-    #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
+    /// The candidate: a run folder, or a folder of several of its sessions; with --interleave a suite or a run folder
+    #[arg(value_name = "RUN", value_hint = ValueHint::AnyPath)]
     pub(super) run: PathBuf,
     /// What it is held against: a baseline's name, a run folder, or a folder of several sessions
-    #[arg(long, value_name = "NAME|RUN|DIR")]
-    pub(super) baseline: String,
+    #[arg(
+        long,
+        value_name = "NAME|RUN|DIR",
+        required_unless_present = "interleave",
+        conflicts_with = "interleave"
+    )]
+    pub(super) baseline: Option<String>,
+    /// Measure both in the same blocks; the base has this other program, virtual machine, kernel or runtime:
+    /// agent=PATH, qemu=PATH, kernel=KERNEL or runtime=NAME
+    #[arg(long, value_name = "WHAT=OTHER", conflicts_with = "across")]
+    pub(super) interleave: Option<Interleaved>,
+    /// The candidate's agent, for further sessions and --interleave [default: the one that is built in]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(super) agent: Option<PathBuf>,
+    /// The candidate's kernel in every virtual machine of --interleave
+    #[arg(long, value_name = "KERNEL", requires = "interleave", value_parser = crate::cli::args::kernel)]
+    pub(super) kernel: Option<KernelChoice>,
+    /// Who executes every virtual machine of --interleave
+    #[arg(long, value_enum, value_name = "ACCELERATOR", requires = "interleave")]
+    pub(super) accel: Option<Accel>,
+    /// Measured blocks of each session of --interleave, instead of the suite's
+    #[arg(long, value_name = "N", requires = "interleave", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) blocks: Option<u32>,
+    /// What the order of --interleave is drawn from [default: drawn, and recorded]
+    #[arg(long, value_name = "N", requires = "interleave")]
+    pub(super) seed: Option<u64>,
     /// Take the limits from this suite instead of the candidate's own
     #[arg(long, value_name = "SUITE", value_hint = ValueHint::FilePath)]
     pub(super) limits: Option<String>,
@@ -55,6 +82,36 @@ pub(in crate::cli) struct GateArguments {
     pub(super) place: Where,
     #[command(flatten)]
     pub(super) tell: Tell,
+}
+
+/// What the base has instead, where both are measured in the same blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Interleaved {
+    /// Another agent, in every environment: the program that an image is made of.
+    Agent(PathBuf),
+    /// Another QEMU, in every virtual machine.
+    Qemu(PathBuf),
+    /// Another kernel, in every virtual machine.
+    Kernel(KernelChoice),
+    /// Another runtime, in every container.
+    Runtime(String),
+}
+
+impl std::str::FromStr for Interleaved {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "it is agent=PATH, qemu=PATH, kernel=KERNEL or runtime=NAME";
+        let (what, other) = text.split_once('=').filter(|(_, other)| !other.is_empty()).ok_or(form)?;
+        let path = || std::path::absolute(other).map_err(|error| error.to_string());
+        match what {
+            "agent" => Ok(Self::Agent(path()?)),
+            "qemu" => Ok(Self::Qemu(path()?)),
+            "kernel" => crate::cli::args::kernel(other).map(Self::Kernel),
+            "runtime" => Ok(Self::Runtime(other.to_owned())),
+            _ => Err(form.to_owned()),
+        }
+    }
 }
 
 /// Files and lines for continuous integration.
@@ -150,6 +207,7 @@ pub(super) struct Which {
 #[derive(Debug, Subcommand)]
 pub(super) enum HistoryCommand {
     /// Add run folders, or another tool's file; what is there already stays as it is
+    #[command(visible_alias = "add")]
     Import {
         /// Run folders, folders of them, or files of another tool
         #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
@@ -174,6 +232,7 @@ pub(super) enum HistoryCommand {
         output: Option<PathBuf>,
     },
     /// Show the runs
+    #[command(visible_alias = "list")]
     Runs,
     /// Judge how well changes are found, on a folder of histories that people have labelled
     Score {

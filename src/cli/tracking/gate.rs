@@ -1,19 +1,19 @@
 //! `isocost gate`: may this change go in?
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::args::GateArguments;
-use super::{exchange, sessions};
+use super::{exchange, interleave, sessions};
 use crate::analysis::compare::Options;
 use crate::cli::args::How;
 use crate::cli::console::Console;
-use crate::cli::execution;
+use crate::cli::execution::{self, Others};
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::measure::journal::{self, Run};
-use crate::plan;
-use crate::regression::gate::{Answer, DriveError, Gate, Need, drive};
+use crate::plan::{self, Plan};
+use crate::regression::gate::{Answer, Decide, DriveError, Gate, Need, decide, drive};
 use crate::suite::{self, GateSpec, Undecided};
 
 /// Decides, and measures on where that is allowed and helps.
@@ -25,23 +25,65 @@ pub(in crate::cli) fn gate(
     console: Console,
     cache: &Path,
 ) -> Result<Exit, Refusal> {
-    let base = sessions::of_baseline(&arguments.baseline, &arguments.place.place())?;
-    let mut candidate = sessions::of_folder(&arguments.run)?;
+    match (&arguments.interleave, &arguments.baseline) {
+        (Some(what), _) => interleave::gate(arguments, what, console, cache),
+        (None, Some(baseline)) => against(arguments, baseline, console, cache),
+        (None, None) => Err(Refusal::usage("give --baseline NAME|RUN|DIR or --interleave WHAT=OTHER")),
+    }
+}
+
+fn against(
+    arguments: &GateArguments,
+    baseline: &str,
+    console: Console,
+    cache: &Path,
+) -> Result<Exit, Refusal> {
+    let base = sessions::of_baseline(baseline, &arguments.place.place())?;
+    let candidate = sessions::of_folder(&arguments.run)?;
     let Some(first) = candidate.first() else { return Err(Refusal::usage("there is no candidate")) };
-    let spec = match &arguments.limits {
-        Some(suite) => suite::load(suite)?.gate,
-        None => first.record.plan.suite.gate.clone(),
-    };
+    let spec = spec(arguments, &first.record.plan.suite)?;
     let options = Options { across: arguments.across, ..Options::default() };
-    let mut more = More::new(arguments, &spec, first.clone(), console, cache);
+    let beside = arguments.run.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
+    let more = More {
+        plan: first.record.plan.clone(),
+        others: Others::new(),
+        agent: arguments.agent.clone(),
+        into: arguments.output.clone().or(beside).unwrap_or_else(|| PathBuf::from(".")),
+        name: first.record.run_id.clone(),
+        budget: arguments.budget.unwrap_or(spec.budget),
+        began: Instant::now(),
+        console,
+        cache,
+        done: 0,
+    };
     let base: Vec<&Run> = base.iter().collect();
-    let gate = drive(&base, &mut candidate, &spec, &options, &mut |need| more.session(need));
+    answer(arguments, candidate, &|new| decide(&base, new, &spec, &options), more, &spec)
+}
+
+/// The limits: of the suite that was named, or of the candidate's own.
+pub(super) fn spec(arguments: &GateArguments, own: &suite::Suite) -> Result<GateSpec, Refusal> {
+    match &arguments.limits {
+        Some(suite) => Ok(suite::load(suite)?.gate),
+        None => Ok(own.gate.clone()),
+    }
+}
+
+/// Decides, shows it, and says how the command ends.
+pub(super) fn answer(
+    arguments: &GateArguments,
+    mut sessions: Vec<Run>,
+    decide: Decide<'_>,
+    mut more: More<'_>,
+    spec: &GateSpec,
+) -> Result<Exit, Refusal> {
+    let console = more.console;
+    let gate = drive(decide, &mut sessions, &mut |need| more.session(need));
     let gate = gate.map_err(|error| match error {
         DriveError::Gate(error) => error.into(),
         DriveError::Measure(refusal) => refusal,
     })?;
     show(&gate, arguments, console)?;
-    Ok(exit(&gate, &spec, arguments.undecided_fails))
+    Ok(exit(&gate, spec, arguments.undecided_fails))
 }
 
 fn show(gate: &Gate, arguments: &GateArguments, console: Console) -> Result<(), Refusal> {
@@ -63,37 +105,26 @@ fn exit(gate: &Gate, spec: &GateSpec, undecided_fails: bool) -> Exit {
     }
 }
 
-/// Measures further sessions of the candidate's plan, as long as the budget lasts.
-struct More<'a> {
-    like: Run,
-    began: Instant,
-    budget: std::time::Duration,
-    into: PathBuf,
-    console: Console,
-    cache: &'a Path,
-    done: u64,
+/// Measures sessions of one plan, as long as the budget lasts.
+pub(super) struct More<'a> {
+    pub(super) plan: Plan,
+    pub(super) others: Others,
+    pub(super) agent: Option<PathBuf>,
+    /// The folder that holds the sessions' folders, and what these are named after.
+    pub(super) into: PathBuf,
+    pub(super) name: String,
+    pub(super) budget: Duration,
+    pub(super) began: Instant,
+    pub(super) console: Console,
+    pub(super) cache: &'a Path,
+    pub(super) done: u64,
 }
 
-impl<'a> More<'a> {
-    fn new(arguments: &GateArguments, spec: &GateSpec, like: Run, console: Console, cache: &'a Path) -> Self {
-        let beside =
-            arguments.run.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
-        Self {
-            like,
-            began: Instant::now(),
-            budget: arguments.budget.unwrap_or(spec.budget),
-            into: arguments.output.clone().or(beside).unwrap_or_else(|| PathBuf::from(".")),
-            console,
-            cache,
-            done: 0,
-        }
-    }
-
+impl More<'_> {
     fn session(&mut self, need: Need) -> Result<Option<Run>, Refusal> {
         let left = self.budget.saturating_sub(self.began.elapsed());
-        let suite = &self.like.record.plan.suite;
         // Another order than before, and the same one for everybody who repeats this.
-        let plan = plan::make(suite, self.like.record.plan.seed.wrapping_add(1 + self.done));
+        let plan = plan::make(&self.plan.suite, self.plan.seed.wrapping_add(1 + self.done));
         if plan::estimate(&plan).total() > left {
             return Ok(None);
         }
@@ -102,9 +133,22 @@ impl<'a> More<'a> {
             Need::Confirmation => "a regression: measuring a fresh session to confirm it",
         });
         self.done += 1;
-        let folder = self.into.join(format!("{}-gate-{}", self.like.record.run_id, self.done));
-        let how = How::into_folder(folder, left);
-        let carried = execution::carry_out(&plan, &how, self.console, self.cache)?;
-        Ok(Some(journal::read(&carried.outcome.folder)?))
+        let folder = self.into.join(format!("{}-gate-{}", self.name, self.done));
+        self.measure(&plan, folder, Some(left)).map(Some)
+    }
+
+    /// One session.
+    ///
+    /// # Errors
+    /// Why nothing was measured.
+    pub(super) fn measure(
+        &self,
+        plan: &Plan,
+        folder: PathBuf,
+        budget: Option<Duration>,
+    ) -> Result<Run, Refusal> {
+        let how = How::into_folder(folder, budget, self.agent.clone());
+        let carried = execution::carry_out_with(plan, self.others.clone(), &how, self.console, self.cache)?;
+        Ok(journal::read(&carried.outcome.folder)?)
     }
 }

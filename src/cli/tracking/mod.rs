@@ -10,6 +10,7 @@ mod commit;
 mod exchange;
 mod gate;
 mod history;
+mod interleave;
 mod sessions;
 
 pub(super) use baseline::baseline;

@@ -218,6 +218,7 @@ mod tests {
             agent: std::sync::Arc::from(&b"#!/bin/sh\necho why >&2\nexit 3\n"[..]),
             agent_sha256: String::new(),
             scratch: scratch.to_owned(),
+            qemu: None,
             cache: scratch.to_owned(),
             limits: Limits { cpus: 1, memory_bytes: 64 << 20 },
             start_deadline: Duration::from_secs(20),

@@ -47,7 +47,7 @@ pub(crate) fn folder(prefix: &str, scratch: &Path) -> Result<TempDir, QemuError>
 /// # Errors
 /// What is missing or failed.
 pub(crate) fn prepare(spec: &QemuSpec, context: &RunContext) -> Result<(Ready, Prepared), QemuError> {
-    let qemu = version::find()?;
+    let qemu = version::named(context.qemu.as_deref())?;
     let kernel = kernel::resolve(&spec.kernel, &context.cache)?;
     let folder = folder("image-", &context.scratch)?;
     let initramfs = guest::initramfs(&kernel, spec.machine, &context.agent, Vec::new())?;

@@ -58,6 +58,14 @@ pub struct Binary {
     pub stamp: (u64, i128),
 }
 
+/// Asks the QEMU that was named, or the one on `PATH`, for its version.
+///
+/// # Errors
+/// [`QemuError::Missing`], or [`QemuError::Version`] where it is too old or says nothing that can be read.
+pub fn named(program: Option<&Path>) -> Result<Binary, QemuError> {
+    program.map_or_else(find, examine)
+}
+
 /// Finds QEMU on `PATH` and asks it for its version.
 ///
 /// # Errors

@@ -90,6 +90,25 @@ impl Writer {
         Ok(writer)
     }
 
+    /// Goes on with the journal of a run that was cut off: a last line without an end goes, and so does the mark of its end.
+    ///
+    /// # Errors
+    /// The file, and why it cannot be written.
+    pub fn resume(dir: &Path) -> Result<Self, WriteError> {
+        let path = dir.join(JOURNAL_FILE);
+        let failed = |e| WriteError::io(&path, e);
+        let text = std::fs::read(&path).map_err(failed)?;
+        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let last =
+            text[..whole.saturating_sub(1)].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let is_end =
+            serde_json::from_slice::<Record>(&text[last..whole]).is_ok_and(|record| record == Record::End);
+        let kept = if is_end { last } else { whole } as u64;
+        let file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
+        file.set_len(kept).and_then(|()| file.sync_all()).map_err(failed)?;
+        Ok(Self { path, file, line: Vec::new(), bytes: kept, samples: 0 })
+    }
+
     /// Puts `records` on disk, all in one write.
     ///
     /// # Errors

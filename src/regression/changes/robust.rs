@@ -82,7 +82,8 @@ pub(super) fn independent(windows: usize, width: usize, persistence: f64) -> f64
 /// How much wider than a normal quantile `z` the quantile of Student's t with the same tail is: what a limit has to
 /// be multiplied with because it was itself estimated, from `freedom` independent values.
 ///
-/// t² ≈ ν(exp(z²/ν) − 1), Wallace 1959 without its correction, which is below 3 % from ν = 3 on.
+/// t² ≈ ν(exp(z²/ν) − 1), Wallace 1959 without its correction: at z = 3.6 it is smaller than t by a fifth for ν = 3, and by less than a
+/// tenth from ν = 10 on. The rates in docs/history.md were measured with it as it is.
 pub(super) fn prediction(z: f64, freedom: f64) -> f64 {
     let freedom = freedom.max(1.5);
     (freedom * (z * z / freedom).exp_m1()).sqrt() / z
@@ -115,11 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn the_factor_is_that_of_students_t() {
+    fn the_factor_is_about_that_of_students_t() {
         let tail = normal::cdf(3.6);
         for freedom in [3.0, 5.0, 10.0, 30.0, 300.0] {
             let t = normal::t_quantile(tail, freedom).unwrap();
-            assert!((prediction(3.6, freedom) * 3.6 / t - 1.0).abs() < 0.1, "{freedom}: {t}");
+            let part = prediction(3.6, freedom) * 3.6 / t;
+            let least = if freedom < 10.0 { 0.75 } else { 0.9 };
+            assert!(least < part && part < 1.02, "{freedom}: {t}, {part}");
         }
     }
 

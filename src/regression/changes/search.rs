@@ -118,7 +118,7 @@ fn shuffled_maxima(
     largest: f64,
     alpha: f64,
 ) -> Option<Vec<f64>> {
-    let shuffles = ((2.0 / alpha).ceil() as usize).clamp(20, MOST_SHUFFLES + 1) - 1;
+    let shuffles = ((10.0 / alpha).ceil() as usize).clamp(20, MOST_SHUFFLES + 1) - 1;
     let mut source = ChaCha8Rng::seed_from_u64(0);
     let mut maxima = Vec::with_capacity(shuffles);
     let mut reached = 0;

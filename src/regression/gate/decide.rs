@@ -16,32 +16,18 @@ use crate::suite::{GateSpec, KindSpec};
 /// A run that says nothing, sides that may not be compared, or nothing gated on both.
 pub fn decide(base: &[&Run], new: &[&Run], spec: &GateSpec, options: &Options) -> Result<Gate, GateError> {
     base.iter().chain(new).try_for_each(|run| check(run))?;
-    let options = Options { alpha: spec.alpha, ..options.clone() };
+    let options = Options { alpha: spec.alpha, programs: true, ..options.clone() };
     let comparison = compare::runs(base, new, &options)?;
     let control = new.first().and_then(|run| control(run));
     let same_all_through = |change: &Change| same_all_through(base, change);
     gate(comparison, spec, control, (base.len(), new.len()), &same_all_through)
 }
 
-/// Holds one environment of a run against another one of it: base and candidate in the same blocks.
+/// A comparison against the suite's limits.
 ///
 /// # Errors
-/// As [`decide`].
-pub fn decide_inside(
-    run: &Run,
-    base: &str,
-    new: &str,
-    spec: &GateSpec,
-    options: &Options,
-) -> Result<Gate, GateError> {
-    check(run)?;
-    let options = Options { alpha: spec.alpha, ..options.clone() };
-    let comparison = compare::inside(run, base, new, &options)?;
-    // Inside blocks the spread is that of the ratios, and the test by ranks sees for itself where there is none.
-    gate(comparison, spec, control(run), (1, 1), &|_| false)
-}
-
-fn gate(
+/// Nothing is gated.
+pub(super) fn gate(
     comparison: Comparison,
     spec: &GateSpec,
     control: Option<&str>,
@@ -93,7 +79,7 @@ fn names(spec: &GateSpec) -> Vec<String> {
 }
 
 /// The native environment of the suite, by which the host is known.
-fn control(run: &Run) -> Option<&str> {
+pub(super) fn control(run: &Run) -> Option<&str> {
     let environments = run.record.plan.suite.environments.iter();
     environments.into_iter().find(|one| matches!(one.kind, KindSpec::Native(_))).map(|one| one.id.as_str())
 }

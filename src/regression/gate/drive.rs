@@ -1,11 +1,9 @@
 //! Measuring on: while the answer is undecided, and once more before a failure is called one.
 
 use super::answer::{Answer, Gate, Reason, overall};
-use super::decide::{decide, size};
+use super::decide::size;
 use super::void::GateError;
-use crate::analysis::compare::Options;
 use crate::measure::journal::Run;
-use crate::suite::GateSpec;
 
 /// Sessions that one gate adds at most: more would not be a gate but a study.
 const MOST_SESSIONS: usize = 8;
@@ -30,35 +28,34 @@ pub enum DriveError<E> {
     Measure(#[source] E),
 }
 
+/// Holds sessions of the candidate against whatever they are held against: [`decide`](super::decide()) or
+/// [`decide_inside`](super::decide_inside).
+pub type Decide<'a> = &'a dyn Fn(&[&Run]) -> Result<Gate, GateError>;
+
 /// Decides, and has more measured where that helps: `measure` gives a session of its own, or `None` where there is no
 /// budget left for one. `sessions` holds the candidate's and is added to.
 ///
 /// # Errors
 /// The runs', or what `measure` says.
 pub fn drive<E>(
-    base: &[&Run],
+    decide: Decide<'_>,
     sessions: &mut Vec<Run>,
-    spec: &GateSpec,
-    options: &Options,
     measure: &mut dyn FnMut(Need) -> Result<Option<Run>, E>,
 ) -> Result<Gate, DriveError<E>> {
-    let mut gate = all(base, sessions, spec, options)?;
+    let all = |sessions: &[Run]| decide(&sessions.iter().collect::<Vec<_>>());
+    let mut gate = all(sessions)?;
     for _ in 0..MOST_SESSIONS {
         let Some(need) = need(&gate) else { break };
         let Some(fresh) = measure(need).map_err(DriveError::Measure)? else { break };
-        let alone = decide(base, &[&fresh], spec, options)?;
+        let alone = decide(&[&fresh])?;
         sessions.push(fresh);
         let before = gate;
-        gate = all(base, sessions, spec, options)?;
+        gate = all(sessions)?;
         if need == Need::Confirmation {
             confirm(&mut gate, &before, &alone);
         }
     }
     Ok(gate)
-}
-
-fn all(base: &[&Run], sessions: &[Run], spec: &GateSpec, options: &Options) -> Result<Gate, GateError> {
-    decide(base, &sessions.iter().collect::<Vec<_>>(), spec, options)
 }
 
 fn need(gate: &Gate) -> Option<Need> {

@@ -9,13 +9,15 @@
 mod answer;
 mod decide;
 mod drive;
+mod interleaved;
 mod limits;
 mod told;
 mod void;
 
 pub use answer::{Answer, Gate, Judged, Reason};
-pub use decide::{decide, decide_inside};
-pub use drive::{DriveError, Need, drive};
+pub use decide::decide;
+pub use drive::{Decide, DriveError, Need, drive};
+pub use interleaved::decide_inside;
 pub use limits::Limit;
 pub use void::{GateError, Void};
 

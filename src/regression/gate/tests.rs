@@ -161,7 +161,7 @@ fn values_that_are_no_numbers_never_pass() {
 }
 
 #[test]
-fn another_host_another_accelerator_and_another_program_are_refused() {
+fn another_host_and_another_accelerator_are_refused_and_another_program_is_named() {
     let mut elsewhere = session(100.0, 9);
     elsewhere.record.host.cpu_model = Some("another".into());
     assert!(matches!(gate_of(&elsewhere), Err(GateError::Refused(Refusal::Different(_)))));
@@ -173,7 +173,10 @@ fn another_host_another_accelerator_and_another_program_are_refused() {
     assert!(!matches!(gate_of(&emulated), Ok(Gate { answer: Answer::Pass, .. })));
     let mut program = session(100.0, 9);
     program.record.agent_sha256 = "another".into();
-    assert!(!matches!(gate_of(&program), Ok(Gate { answer: Answer::Pass, .. })));
+    let gate = gate_of(&program).unwrap();
+    assert_eq!(gate.answer, Answer::Pass, "a program is what a gate is about");
+    assert_eq!(gate.moved.iter().map(|one| one.what.as_str()).collect::<Vec<_>>(), ["agent"]);
+    assert!(gate.text().contains("not as in the baseline: agent"), "{}", gate.text());
 }
 
 #[test]
@@ -256,10 +259,8 @@ fn driven(first: Run, mut further: Vec<Run>) -> (Gate, Vec<Need>) {
     let mut asked = Vec::new();
     further.reverse();
     let gate = drive::<std::convert::Infallible>(
-        &refs(&base),
+        &|new| decide(&refs(&base), new, &GateSpec::default(), &Options::default()),
         &mut sessions,
-        &GateSpec::default(),
-        &Options::default(),
         &mut |need| {
             asked.push(need);
             Ok(further.pop())
@@ -282,9 +283,9 @@ fn a_failure_is_confirmed_in_a_fresh_session_first() {
 
 #[test]
 fn an_undecided_gate_measures_on_as_long_as_there_is_budget() {
-    let (gate, asked) =
-        driven(session(110.0, 9), vec![session(103.0, 10), session(103.0, 11), session(102.0, 12)]);
-    assert!(asked.len() >= 2 && asked.iter().all(|need| *need == Need::Precision), "{asked:?}");
+    let further = vec![session(107.0, 10), session(106.0, 11), session(106.0, 12)];
+    let (gate, asked) = driven(session(108.0, 9), further);
+    assert!(!asked.is_empty() && asked.iter().all(|need| *need == Need::Precision), "{asked:?}");
     assert_eq!(gate.answer, Answer::Pass);
     let (gate, asked) = driven(session(100.0, 9), vec![session(100.0, 10)]);
     assert_eq!((gate.answer, asked.len()), (Answer::Pass, 0));
@@ -293,20 +294,43 @@ fn an_undecided_gate_measures_on_as_long_as_there_is_budget() {
     assert_eq!(driven(failing, vec![session(100.0, 10)]).1, [], "more samples do not undo a failure");
 }
 
+/// A session in whose blocks `docker` and `docker-base` were measured.
+fn both(base: f64, new: f64, seed: u32) -> Run {
+    let mut run = session(new, seed);
+    run.record.plan.suite.environments.push(crate::suite::EnvironmentSpec {
+        id: "docker-base".into(),
+        ..run.record.plan.suite.environments[1].clone()
+    });
+    let mut record = run.record.environments[1].clone();
+    record.id = "docker-base".into();
+    run.record.environments.push(record);
+    for block in 2..14 {
+        let wobble = 1.0 + f64::from((block * 7 + seed * 5) % 12) / 200.0;
+        run.samples.push(sample(block, "docker-base", READY, base * wobble));
+    }
+    run
+}
+
 #[test]
 fn base_and_candidate_in_the_same_blocks() {
-    let mut run = session(120.0, 9);
-    let renamed: Vec<_> = run.samples.iter().filter(|one| one.environment == "native").cloned().collect();
-    for mut one in renamed {
-        one.environment = "docker".into();
-        one.metric = "end.total".into();
-        one.workload = "stop".into();
-        run.samples.push(one);
+    let pairs = [("docker-base".to_owned(), "docker".to_owned())];
+    let gate = |runs: &[Run]| decide_inside(&refs(runs), &pairs, &only(0.1), &Options::default()).unwrap();
+    assert_eq!(gate(&[both(100.0, 100.0, 1)]).answer, Answer::Pass);
+    let slower = gate(&[both(100.0, 125.0, 1)]);
+    assert_eq!((slower.answer, slower.judged[0].change.environment.as_str()), (Answer::Regression, "docker"));
+    // Two sessions are one comparison of twice as many blocks.
+    let two = gate(&[both(100.0, 125.0, 1), both(90.0, 112.5, 2)]);
+    assert_eq!((two.answer, two.judged[0].change.new.n), (Answer::Regression, 24));
+    assert_eq!(two.sessions, (2, 2));
+    // What was changed is named, and so is an agent that is another one.
+    let mut other = both(100.0, 100.0, 1);
+    other.record.environments[1].prepared.image_bytes = Some(1);
+    if let Some(seen) = &mut other.record.environments[1].inspection {
+        seen.agent_sha256 = "f".repeat(64);
     }
-    let slower = decide_inside(&run, "native", "docker", &only(0.1), &Options::default());
-    // Native at 10, docker at 120: two environments of one suite that may be compared.
-    assert!(
-        matches!(slower, Ok(Gate { answer: Answer::Regression, .. }) | Err(GateError::Refused(_))),
-        "{slower:?}"
-    );
+    let gate = gate(&[other]);
+    let moved: Vec<_> = gate.moved.iter().map(|one| one.what.as_str()).collect();
+    assert_eq!(moved, ["agent", "image bytes"]);
+    let unknown = decide_inside(&[&session(1.0, 1)], &pairs, &only(0.1), &Options::default());
+    assert!(matches!(unknown, Err(GateError::Refused(Refusal::NoEnvironment { .. }))));
 }

@@ -26,6 +26,9 @@ impl fmt::Display for Score {
     }
 }
 
+/// One way of judging: its counts of a history.
+type Way = fn(&SeriesScore) -> Counts;
+
 fn plain() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -40,7 +43,7 @@ fn summary(score: &Score, labelled: usize) -> Table {
     let mut table = plain();
     let heads = ["found", "late", "false alarms", "of builds", "in series", "improvements", "recurring"];
     table.set_header([Cell::new("")].into_iter().chain(right(heads.map(String::from))));
-    let ways: [(&str, fn(&SeriesScore) -> Counts); 2] =
+    let ways: [(&str, Way); 2] =
         [("looking back", |one| one.look_back), ("as each build arrives", |one| one.arriving)];
     for (name, way) in ways {
         let builds: usize = score.series.iter().map(|one| one.builds).sum();

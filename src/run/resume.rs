@@ -1,0 +1,120 @@
+//! A run that was cut off, continued where it stopped.
+//!
+//! In: its folder. Out: what is left of its plan. The block that was cut stays in the journal as far as it came and is measured again, whole,
+//! under a number of its own: only what was measured in one go is compared inside a block. A run that warmed up does so again.
+
+use std::collections::BTreeSet;
+
+use super::{RunError, RunOptions};
+use crate::environment::ARTEFACTS;
+use crate::image::kernel::sha256_hex;
+use crate::measure::journal::Run;
+use crate::measure::record::{Ending, EnvironmentRecord, RunRecord};
+use crate::measure::sample::Outcome;
+use crate::plan::{Block, Plan, Role};
+
+/// What is left to do.
+#[derive(Debug)]
+pub(super) struct Rest {
+    /// The blocks that are left, in their order.
+    pub plan: Plan,
+    /// `run.json`, with the blocks that were added.
+    pub record: RunRecord,
+    /// Samples with a value, and failures, that are there already.
+    pub taken: (u64, u64),
+    /// Environments whose image was counted.
+    pub images: BTreeSet<String>,
+}
+
+/// What is left of a run.
+///
+/// # Errors
+/// It is complete, or is to be continued with another agent.
+pub(super) fn rest(run: &Run, options: &RunOptions) -> Result<Rest, RunError> {
+    let refused = |what: String| RunError::Resume { what };
+    let mut record = run.record.clone();
+    let id = record.run_id.clone();
+    if record.ending == Ending::Complete {
+        return Err(refused(format!("{id} is complete; `isocost rerun` measures the same plan again")));
+    }
+    let agent = sha256_hex(&options.agent);
+    if record.agent_sha256 != agent {
+        return Err(refused(format!(
+            "{id} was measured with the agent {}, and this would be {agent}; use the isocost or the --agent that began it",
+            record.agent_sha256
+        )));
+    }
+    let begun: BTreeSet<u32> = run.samples.iter().map(|sample| sample.block).collect();
+    let mut left: Vec<Block> =
+        record.plan.blocks.iter().filter(|block| !begun.contains(&block.index)).cloned().collect();
+    // The budget ends a run between blocks; all else in the middle of one.
+    let cut = run.samples.last().filter(|_| record.ending != Ending::Budget).map(|sample| sample.block);
+    let cut = record.plan.blocks.iter().find(|block| Some(block.index) == cut).cloned();
+    let again: Vec<Block> = cut.into_iter().collect();
+    let first = again.first().or(left.first());
+    let warms_up =
+        record.plan.suite.blocks.warm_up > 0 && first.is_some_and(|block| block.role == Role::Measured);
+    let warm_up = first.filter(|_| warms_up).map(|block| Block { role: Role::WarmUp, ..block.clone() });
+    let mut added: Vec<Block> = warm_up.into_iter().chain(again).collect();
+    for block in &mut added {
+        block.index = u32::try_from(record.plan.blocks.len()).unwrap_or(u32::MAX);
+        record.plan.blocks.push(block.clone());
+    }
+    added.append(&mut left);
+    let (measured, failed): (Vec<_>, Vec<_>) =
+        run.samples.iter().partition(|sample| matches!(sample.outcome, Outcome::Value(_)));
+    record.warnings.push(format!(
+        "continued at {} after {} blocks were begun",
+        jiff::Timestamp::now(),
+        begun.len()
+    ));
+    record.ending = Ending::Unfinished;
+    record.ended_at = None;
+    let counted = run.samples.iter().filter(|sample| &*sample.workload == "image");
+    Ok(Rest {
+        plan: Plan { blocks: added, ..record.plan.clone() },
+        taken: (measured.len() as u64, failed.len() as u64),
+        images: counted.map(|sample| sample.environment.to_string()).collect(),
+        record,
+    })
+}
+
+/// Is everything made of what it was made of? A run is one thing from its first block to its last.
+///
+/// # Errors
+/// What is not.
+pub(super) fn same(record: &RunRecord, now: &[EnvironmentRecord]) -> Result<(), RunError> {
+    let refused = |what: String| {
+        Err(RunError::Resume { what: format!("{} cannot be continued: {what}", record.run_id) })
+    };
+    for was in &record.environments {
+        let Some(is) = now.iter().find(|one| one.id == was.id) else { continue };
+        if was.accelerator != is.accelerator {
+            return refused(format!(
+                "{} was executed by {:?}, and would be by {:?}",
+                was.id, was.accelerator, is.accelerator
+            ));
+        }
+        if was.prepared.image_bytes != is.prepared.image_bytes {
+            return refused(format!("the image of {} has another size", was.id));
+        }
+        for (name, value) in was.prepared.facts.iter().filter(|(name, _)| ARTEFACTS.contains(&name.as_str()))
+        {
+            let found = is.prepared.facts.iter().find(|(other, _)| other == name);
+            if let Some((_, other)) = found.filter(|(_, other)| other != value) {
+                return refused(format!("{name} of {} was {value}, and is {other}", was.id));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the first part learned of its environments, beside what they are made of now.
+pub(super) fn join(now: &mut Vec<EnvironmentRecord>, before: &[EnvironmentRecord]) {
+    for was in before {
+        match now.iter_mut().find(|one| one.id == was.id) {
+            Some(one) => one.inspection.clone_from(&was.inspection),
+            None => now.push(was.clone()),
+        }
+    }
+}
