@@ -309,11 +309,14 @@ mod sqlite {
 mod postgresql {
     use super::*;
 
+    /// What must hold wherever the history is.
+    type Test = fn(&Place);
+
     /// One server for all of these; each has a database of its own.
     #[test]
     fn the_same_on_a_server() {
         let Some(server) = server::server() else { return };
-        let tests: [(&str, fn(&Place)); 4] = [
+        let tests: [(&str, Test); 4] = [
             ("round_trip", round_trip),
             ("replaced", replaced),
             ("selections", selections),

@@ -320,9 +320,11 @@ mod tests {
     fn commands(text: &str) -> Vec<Vec<String>> {
         let lines = text.lines().map(|line| line.trim().trim_start_matches("- ").trim_start_matches("run: "));
         let calls = lines.filter(|line| line.starts_with("isocost ") && !line.starts_with("isocost:"));
-        let word = |word: &str| {
-            let plain = word.trim_matches('"');
-            if plain.starts_with('$') { "value".to_owned() } else { plain.replace("$i", "1") }
+        let word = |word: &str| match word.trim_matches('"') {
+            "$INTERLEAVE" => "agent=value".to_owned(),
+            "$BUDGET" => "10min".to_owned(),
+            plain if plain.starts_with('$') => "value".to_owned(),
+            plain => plain.to_owned(),
         };
         let until_shell = |line: &'_ str| -> Vec<String> {
             let words =
