@@ -215,7 +215,7 @@ fn never_passes(place: &Place, what: &str, why: &str, change: &dyn Fn(&str) -> S
 /// Killed half way, and continued to its end: every sample that was there still is, and each environment has all its blocks.
 #[test]
 fn a_run_that_was_killed_is_continued() {
-    let place = place(&PROCESS.replace("count = 8", "count = 200"));
+    let place = place(&PROCESS.replace("count = 8", "count = 40"));
     let suite = fs::read_to_string(place.path().join("s.toml")).unwrap();
     let mut live = place.begin(&suite, &[]);
     let before = live.wait_until("thirty samples", |run| run.samples.len() >= 30);
@@ -233,7 +233,7 @@ fn a_run_that_was_killed_is_continued() {
     assert_eq!(after.record.run_id, before.record.run_id);
     assert_eq!(after.samples[..before.samples.len()], before.samples[..]);
     let blocks: std::collections::BTreeSet<u32> = after.samples.iter().map(|sample| sample.block).collect();
-    assert!((0..200).all(|block| blocks.contains(&block)), "{blocks:?}");
+    assert!((0..40).all(|block| blocks.contains(&block)), "{blocks:?}");
     assert!(after.record.warnings.iter().any(|text| text.starts_with("continued at ")));
 
     let complete = isocost(&place, &["run", "--resume", folder.to_str().unwrap()]);

@@ -104,6 +104,7 @@ fn record(rows: usize, blocks: usize) -> RunRecord {
         limits: Limits { cpus: 1, memory_bytes: 1 << 28 },
         blocks: Blocks { count, warm_up: 0, cold: 0 },
         deadlines: Deadlines { start: second, work: second, stop: second },
+        gate: isocost::suite::GateSpec::default(),
         environments: vec![environment("a"), environment("b")],
         workloads: (0..rows).map(workload).collect(),
     };
