@@ -60,6 +60,7 @@ impl Trial {
             output: output.clone().into(),
             cache: self.cache.clone(),
             agent: Arc::clone(&self.agent),
+            others: Default::default(),
             budget,
             stop: self.stop.clone(),
         };

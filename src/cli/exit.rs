@@ -66,7 +66,10 @@ impl From<Exit> for ExitCode {
 /// The table for `--help` and the manual page.
 pub(super) const TABLE: &[(&str, &str)] = &[
     ("0", "done"),
-    ("1", "`gate`, `history --gate`: a regression; `selfcheck`: a promise not kept; all others: a fault in isocost itself"),
+    (
+        "1",
+        "`gate`, `history --gate`: a regression; `selfcheck`: a promise not kept; all others: a fault in isocost itself",
+    ),
     ("2", "usage or bad input: a command line, suite, run folder or place that cannot be used"),
     ("3", "an environment that was asked for cannot run on this host; `isocost doctor` says why"),
     ("4", "done, but some measurements failed or something could not be removed; the rest is reported"),

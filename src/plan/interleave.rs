@@ -46,7 +46,7 @@ pub fn interleave(
             return Err(InterleaveError::Taken { suite: suite.name.clone(), id });
         }
         pairs.push((id.clone(), one.id.clone()));
-        both.environments.push(EnvironmentSpec { id, kind, workloads: one.workloads.clone() });
+        both.environments.push(EnvironmentSpec { id, kind, ..one.clone() });
     }
     if pairs.is_empty() {
         return Err(InterleaveError::Unchanged { suite: suite.name.clone() });

@@ -7,10 +7,12 @@ use super::args::GateArguments;
 use super::{exchange, interleave, sessions};
 use crate::analysis::compare::Options;
 use crate::cli::args::How;
+use crate::cli::calibration;
 use crate::cli::console::Console;
 use crate::cli::execution::{self, Others};
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
+use crate::cli::sessions::{each_once, read};
 use crate::measure::journal::{self, Run};
 use crate::plan::{self, Plan};
 use crate::regression::gate::{Answer, Decide, DriveError, Gate, Need, decide, drive};
@@ -39,10 +41,14 @@ fn against(
     cache: &Path,
 ) -> Result<Exit, Refusal> {
     let base = sessions::of_baseline(baseline, &arguments.place.place())?;
-    let candidate = sessions::of_folder(&arguments.run)?;
+    let candidate = read(std::slice::from_ref(&arguments.run))?;
+    each_once(base.iter().chain(&candidate))?;
     let Some(first) = candidate.first() else { return Err(Refusal::usage("there is no candidate")) };
     let spec = spec(arguments, &first.record.plan.suite)?;
-    let options = Options { across: arguments.across, ..Options::default() };
+    let mut options = Options { across: arguments.across, ..Options::default() };
+    if let Some(known) = calibration::of_host(&first.record.host, cache)? {
+        options = options.calibrated(&known);
+    }
     let beside = arguments.run.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
     let more = More {
         plan: first.record.plan.clone(),

@@ -1,30 +1,17 @@
-//! Runs as sessions: of a folder, of a folder of folders, or of a baseline by its name.
+//! The sessions of a baseline, wherever they are kept.
 
 use std::path::Path;
 
 use crate::cli::refusal::Refusal;
-use crate::measure::journal::{self, RUN_FILE, Run};
-use crate::regression::history::{History, Place, run_folders, unpack};
-
-/// The sessions in `dir`, oldest first.
-pub(super) fn of_folder(dir: &Path) -> Result<Vec<Run>, Refusal> {
-    let folders = run_folders(dir)?;
-    if folders.is_empty() {
-        return Err(Refusal::usage(format!(
-            "{} is no run's folder and holds none; runs are made with: isocost run",
-            dir.display()
-        )));
-    }
-    let mut runs: Vec<Run> = folders.iter().map(|folder| journal::read(folder)).collect::<Result<_, _>>()?;
-    runs.sort_by_key(|run| run.record.started_at);
-    Ok(runs)
-}
+use crate::cli::sessions::read;
+use crate::measure::journal::{RUN_FILE, Run};
+use crate::regression::history::{History, Place, unpack};
 
 /// The sessions of a baseline: a folder where there is one of that name, else a name in the history.
 pub(super) fn of_baseline(named: &str, place: &Place) -> Result<Vec<Run>, Refusal> {
     let path = Path::new(named);
     if named.contains('/') || path.join(RUN_FILE).exists() {
-        return of_folder(path);
+        return read(&[path.to_owned()]);
     }
     let mut history = History::open_existing(place)?;
     let baseline = history.baseline(named)?;

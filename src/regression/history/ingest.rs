@@ -45,9 +45,11 @@ pub fn run_folders(dir: &Path) -> Result<Vec<PathBuf>, IngestError> {
     let entries = std::fs::read_dir(dir).map_err(failed)?;
     let mut folders = Vec::new();
     for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if path.join(RUN_FILE).exists() {
-            folders.push(path);
+        let entry = entry.map_err(failed)?;
+        // `latest` is a link to one that is there already.
+        let is_folder = entry.file_type().map_err(failed)?.is_dir();
+        if is_folder && entry.path().join(RUN_FILE).exists() {
+            folders.push(entry.path());
         }
     }
     folders.sort();
