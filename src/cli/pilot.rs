@@ -62,6 +62,7 @@ fn pilot(arguments: &PlanArguments, console: Console, cache: &Path) -> Result<(R
         workload: arguments.workload.clone(),
         blocks: Some(arguments.pilot),
         seed: None,
+        resume: None,
         how: How::default(),
     })?;
     console.note(&format!(
