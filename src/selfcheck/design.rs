@@ -1,16 +1,25 @@
 //! What each experiment is.
 
+use std::time::Duration;
+
 use crate::environment::Kind;
 use crate::suite::{self, DockerSpec, EnvironmentSpec, KindSpec, NativeSpec, Suite, SuiteError};
 
 /// The two names.
 pub(super) const NAMES: (&str, &str) = ("a", "b");
 
-/// By how much the third is slowed, in thousandths, one after the other.
-pub(super) const SLOWER: [u32; 3] = [100, 50, 20];
+/// By how much work is slowed, in thousandths.
+pub(super) const SLOWER: [u32; 3] = [20, 50, 100];
 
-/// Every so many-th experiment has a third, slowed one.
-const WITH_A_THIRD: u32 = 3;
+/// Of so many experiments one is of slowed work: the third of them.
+const WITH_SLOWED: u32 = 10;
+
+/// What is slowed: work that nothing but the CPU decides.
+const STEADY: [&str; 4] = ["integer", "float", "syscall", "latency-1"];
+
+/// Longer than elsewhere, and in more blocks: a small slow-down is to be seen.
+const STEADY_WORK: Duration = Duration::from_millis(50);
+const STEADY_BLOCKS: u32 = 40;
 
 /// Every so many-th is of another kind than the first: the others are cheaper.
 const OF_ANOTHER_KIND: u32 = 4;
@@ -22,8 +31,8 @@ pub(super) struct Design {
     pub number: u32,
     /// What runs under two names.
     pub kind: Kind,
-    /// Thousandths by which a third environment is slowed; `None`: there is none.
-    pub slower: Option<u32>,
+    /// One beside others whose work is slowed, instead of two that are equal.
+    pub slowed: bool,
 }
 
 impl Design {
@@ -34,10 +43,8 @@ impl Design {
         let turn = number / OF_ANOTHER_KIND;
         let other = others.get(turn as usize % others.len().max(1)).copied();
         let is_other = number % OF_ANOTHER_KIND == 1;
-        let slower = number
-            .is_multiple_of(WITH_A_THIRD)
-            .then(|| SLOWER[(number / WITH_A_THIRD) as usize % SLOWER.len()]);
-        Self { number, kind: if is_other { other.unwrap_or(first) } else { first }, slower }
+        let kind = if is_other { other.unwrap_or(first) } else { first };
+        Self { number, kind, slowed: number % WITH_SLOWED == 2 }
     }
 
     /// The order of everything in it comes from this.
@@ -65,10 +72,16 @@ impl Design {
         if self.kind != Kind::Native {
             suite.name = format!("{}-{}", suite.name, self.kind_name());
         }
-        suite.environments = [NAMES.0, NAMES.1].map(|id| self.environment(id.to_owned(), 0)).into();
-        if let Some(permille) = self.slower {
-            suite.environments.push(self.environment(Self::slowed_id(permille), permille));
+        if !self.slowed {
+            suite.environments = [NAMES.0, NAMES.1].map(|id| self.environment(id.to_owned(), 0)).into();
+            return Ok(suite);
         }
+        suite.environments = vec![self.environment(NAMES.0.to_owned(), 0)];
+        let slower = SLOWER.map(|permille| self.environment(Self::slowed_id(permille), permille));
+        suite.environments.extend(slower);
+        suite.workloads.retain(|one| STEADY.contains(&one.id.as_str()));
+        suite.workloads.iter_mut().for_each(|one| one.duration = STEADY_WORK);
+        suite.blocks.count = STEADY_BLOCKS;
         Ok(suite)
     }
 

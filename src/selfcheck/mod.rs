@@ -2,7 +2,7 @@
 //! found.
 //!
 //! In: a time to spend. Out: a [`Selfcheck`]. Each experiment is an ordinary run of one environment under two names, some
-//! with a third one whose work is slowed; its comparison is the one that `isocost compare` makes, with its default settings.
+//! with others whose work is slowed; its comparison is the one that `isocost compare` makes, with its default settings.
 //! Nothing is kept.
 
 use std::path::PathBuf;
@@ -83,15 +83,17 @@ pub fn check(options: &SelfcheckOptions, progress: &dyn Fn(Far)) -> Result<Selfc
     let mut kinds = options.kinds.clone();
     let mut tally = tally::Tally::default();
     let began = Instant::now();
-    let mut longest = Duration::ZERO;
+    let mut took: Vec<(Design, Duration)> = Vec::new();
     let mut number = 0;
     loop {
         let spent = Instant::now().since(began);
         let left = options.duration.saturating_sub(spent);
+        let design = Design::of(number, &kinds);
+        let alike = took.iter().filter(|(of, _)| of.kind == design.kind && of.slowed == design.slowed);
+        let longest = alike.map(|(_, took)| *took).max().unwrap_or_default();
         if left <= longest.mul_f64(1.05) || options.stop.is_raised() || kinds.is_empty() {
             break;
         }
-        let design = Design::of(number, &kinds);
         let at = |_: Event| {
             let part = Instant::now().since(began).as_secs_f64() / options.duration.as_secs_f64().max(1e-9);
             progress(tally.far(part.min(1.0)));
@@ -108,7 +110,7 @@ pub fn check(options: &SelfcheckOptions, progress: &dyn Fn(Far)) -> Result<Selfc
             Err(SelfcheckError::Trial(TrialError::Run(RunError::Interrupted))) => break,
             Err(error) => return Err(error),
         }
-        longest = longest.max(Instant::now().since(began).saturating_sub(spent));
+        took.push((design, Instant::now().since(began).saturating_sub(spent)));
         number += 1;
     }
     Ok(tally.done(Instant::now().since(began)))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::design::{Design, NAMES};
+use super::design::{Design, NAMES, SLOWER};
 use super::{ENOUGH, Far, PROMISED};
 use crate::analysis::compare::{self, Change, Comparison, Only, Options, Verdict};
 use crate::analysis::statistics::normal;
@@ -54,7 +54,7 @@ pub struct Count {
 }
 
 /// Rates of an environment whose work was slowed, against one whose was not.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Injected {
     /// By how much, as a fraction.
     pub slower: f64,
@@ -66,6 +66,8 @@ pub struct Injected {
     pub promised: u64,
     /// Called slower among those.
     pub promised_found: u64,
+    /// What each row said it would see, as a fraction.
+    pub sees: Vec<f64>,
 }
 
 /// So many runs are one side of the comparison of sessions.
@@ -111,17 +113,25 @@ impl Tally {
         self.experiments += 1;
         let options = Options::default();
         let place = format!("experiment {} ({})", self.experiments, design.kind_name());
+        if design.slowed {
+            return self.slowed(&run, &place);
+        }
         match compare::inside(&run, NAMES.0, NAMES.1, &options) {
             Ok(found) => count(&mut self.inside, &mut self.named, &found, &place),
             Err(why) => self.warn(format!("{place}: {why}")),
         }
-        if let Some(permille) = design.slower {
-            match compare::inside(&run, NAMES.0, &Design::slowed_id(permille), &options) {
+        self.against_earlier(design.kind, run, &place);
+    }
+
+    fn slowed(&mut self, run: &Run, place: &str) {
+        let only = Only { metrics: vec!["*.rate".into()], ..Only::default() };
+        let options = Options { only, ..Options::default() };
+        for permille in SLOWER {
+            match compare::inside(run, NAMES.0, &Design::slowed_id(permille), &options) {
                 Ok(found) => self.inject(permille, &found),
                 Err(why) => self.warn(format!("{place}: {why}")),
             }
         }
-        self.against_earlier(design.kind, run, &place);
     }
 
     fn inject(&mut self, permille: u32, found: &Comparison) {
@@ -131,13 +141,14 @@ impl Tally {
             self.injected.len() - 1
         });
         let one = &mut self.injected[place];
-        for row in found.rows.iter().filter(|row| row.metric.ends_with(".rate") && row.p.is_some()) {
+        for row in found.rows.iter().filter(|row| row.p.is_some()) {
             let is_found = u64::from(row.verdict == Verdict::Worse);
             let is_promised = row.detectable.is_some_and(|least| least <= slower);
             one.rows += 1;
             one.found += is_found;
             one.promised += u64::from(is_promised);
             one.promised_found += if is_promised { is_found } else { 0 };
+            one.sees.extend(row.detectable);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::tally::{Count, Injected, Selfcheck, power_is_refuted};
 use super::{ENOUGH, PROMISED};
+use crate::analysis::statistics::order;
 
 /// False alarms shown at most.
 const NAMED: usize = 10;
@@ -50,12 +51,13 @@ fn counted(what: &str, count: &Count, more: &str) -> String {
 
 fn injected(one: &Injected) -> String {
     format!(
-        "  slowed on purpose by {:>5}: {:>5} compared, {} found; {} said they would see it, {} did",
+        "  slowed on purpose by {:>5}: {:>5} compared, {} found; {} said they would see it, {} did (half see {} or less)",
         percent(one.slower),
         one.rows,
         one.found,
         one.promised,
-        one.promised_found
+        one.promised_found,
+        order::median_of(&one.sees).map_or("nothing".to_owned(), percent)
     )
 }
 

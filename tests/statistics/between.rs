@@ -119,7 +119,7 @@ fn print_tables() {
     );
     for shape in SHAPES {
         for blocks in [6, 10, 20] {
-            let (alarms, found) = families(shape, blocks, 1000, 7_000);
+            let (alarms, found) = families(shape, blocks, 200, 7_000);
             line(&[shape.name().to_owned(), blocks.to_string(), alarms.long_text(), found.text()]);
         }
     }
@@ -138,8 +138,8 @@ fn print_tables() {
     for (base, new) in [(1, 1), (3, 1), (5, 1), (10, 1), (5, 5), (10, 3)] {
         for between in [0.0, 0.01, 0.03, 0.05] {
             let design = Design { base, new, blocks: 20, between };
-            let (ours, heap) = called(design, 0.0, 3000, 1_000);
-            let (seen, heap_seen) = called(design, 0.10f64.ln_1p(), 1000, 500_000);
+            let (ours, heap) = called(design, 0.0, 1000, 1_000);
+            let (seen, heap_seen) = called(design, 0.10f64.ln_1p(), 300, 500_000);
             let first = [base.to_string(), new.to_string(), format!("{:.0} %", between * 100.0)];
             line(&[&first[..], &[ours, heap, seen, heap_seen].map(Share::text)].concat());
         }

@@ -152,7 +152,7 @@ fn print_tables() {
     }
     table("Coverage of the ratio's interval after stopping at ±2 %", &["host", "coverage", "blocks, mean"]);
     for shape in SHAPES {
-        let (share, blocks) = stopped(shape, 2000, 0.02, 3);
+        let (share, blocks) = stopped(shape, 500, 0.02, 3);
         line(&[shape.name().to_owned(), share.text(), format!("{blocks:.1}")]);
     }
     table(
@@ -161,7 +161,7 @@ fn print_tables() {
     );
     for shape in SHAPES {
         for blocks in [10, 30] {
-            let (single, family) = alarms(shape, blocks, 300, 1_000_000);
+            let (single, family) = alarms(shape, blocks, 100, 1_000_000);
             line(&[shape.name().to_owned(), blocks.to_string(), single.long_text(), family.long_text()]);
         }
     }
