@@ -16,7 +16,7 @@ use super::plot::Plot;
 use super::quantity;
 use super::terminal::alarms;
 use super::view::{View, bigger_is_better, missing};
-use crate::analysis::{Estimate, Latency, Ratio, Row};
+use crate::analysis::{Ratio, Row};
 use crate::environment::Accelerator;
 use crate::measure::metric::{self, CATALOGUE, Direction, Family, Metric};
 use crate::measure::sample::{FailureName, Outcome};
@@ -65,7 +65,6 @@ pub(super) fn page(view: &View<'_>, plots: &[Plot]) -> Result<String, Error> {
         plots => plots.iter().map(picture).collect::<Vec<_>>(),
         families => Serde(families(view)),
         failures => Serde(failures(view)),
-        latencies => Serde(latencies(view)),
         exact => Serde(exact(view)),
         host => Serde(facts::host(record)),
         made => Serde(facts::environments(record)),
@@ -165,9 +164,6 @@ fn line(view: &View<'_>, row: &Row) -> Line {
     };
     let outliers = row.outliers.len() as u64;
     let outliers = (outliers > 0).then(|| format!("{} far out", quantity::counted(outliers, "value")));
-    let short = metric::find(&row.metric).is_none_or(|metric| !metric.exact)
-        && row.median.is_some_and(|median| median.interval.is_none());
-    let short = short.then(|| NOT_ENOUGH.to_owned());
     Line {
         environment: environment.map_or_else(|| clean(&row.environment).into_owned(), |one| one.name.clone()),
         what: environment.map_or("", |one| one.what()),
@@ -178,7 +174,7 @@ fn line(view: &View<'_>, row: &Row) -> Line {
         ratio,
         verdict: verdict(row),
         agreeing: agreeing(row),
-        notes: row.notes.iter().map(|note| clean(note).into_owned()).chain(outliers).chain(short).collect(),
+        notes: row.notes.iter().map(|note| clean(note).into_owned()).chain(outliers).collect(),
     }
 }
 
@@ -244,42 +240,6 @@ fn details<'a>(view: &View<'a>) -> BTreeMap<(&'a str, FailureName), &'a str> {
         }
     }
     all
-}
-
-/// In the place of a figure that so few values cannot carry.
-const NOT_ENOUGH: &str = "not enough values for an interval";
-
-/// Quantiles of single operations, all samples of an environment and workload merged.
-#[derive(Debug, Serialize)]
-struct Quantiles {
-    workload: String,
-    metric: String,
-    environment: String,
-    operations: u64,
-    /// p50, p90, p99.
-    figures: [String; 3],
-    max: String,
-}
-
-fn latencies(view: &View<'_>) -> Vec<Quantiles> {
-    let line = |one: &Latency| {
-        let environment = view.environments.iter().find(|known| known.id == one.environment);
-        let figure = |quantile: Option<Estimate>| {
-            quantile.map_or("not enough".to_owned(), |quantile| quantity::estimate(&quantile, &one.unit))
-        };
-        Quantiles {
-            workload: clean_to(&one.workload, 60).into_owned(),
-            metric: clean_to(&one.metric, 60).into_owned(),
-            environment: environment.map_or_else(|| clean(&one.environment).into_owned(), |one| one.name.clone()),
-            operations: one.operations,
-            figures: [one.p50, one.p90, one.p99].map(figure),
-            max: quantity::value(one.max, &one.unit),
-        }
-    };
-    let mut lines: Vec<Quantiles> = view.summary.latencies.iter().map(line).collect();
-    // So that environments stand below each other; the order in each is kept.
-    lines.sort_by(|a, b| (&a.metric, &a.workload).cmp(&(&b.metric, &b.workload)));
-    lines
 }
 
 /// What has no noise: metric, environment, figure.

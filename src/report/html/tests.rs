@@ -135,18 +135,6 @@ fn what_is_withheld_says_why() {
 }
 
 #[test]
-fn what_is_not_enough_is_said_to_be() {
-    let few = fixture::quick(4, Accelerator::Tcg);
-    let page = whole(&few, &fixture::summarise(&few)).unwrap();
-    assert!(page.contains("not enough values for an interval"));
-    let (run, mut summary) = quick();
-    let page = whole(&run, &summary).unwrap();
-    assert!(page.contains("id=\"latencies\"") && !page.contains(">not enough<"));
-    summary.latencies[0].p99 = None;
-    assert!(whole(&run, &summary).unwrap().contains(">not enough<"));
-}
-
-#[test]
 fn an_empty_run_has_a_page_too() {
     let (mut run, _) = quick();
     (run.samples, run.starts, run.timelines) = (Vec::new(), Vec::new(), Vec::new());
