@@ -33,6 +33,7 @@ fn unprepared(
         qemu: None,
         cache,
         limits: Limits { cpus: 1, memory_bytes: 256 << 20 },
+        cpus: isocost::measure::host::CpuPlacement::here(1),
         start_deadline: deadline,
         stop: stop.clone(),
     };

@@ -55,6 +55,9 @@ pub(crate) fn run(measured: u32) -> Run {
         samples: Vec::new(),
         starts: Vec::new(),
         timelines: Vec::new(),
+        conditions: Vec::new(),
+        repeats: Vec::new(),
+        set_aside: Vec::new(),
         complete: true,
         dropped_tail: false,
     }

@@ -78,15 +78,18 @@ pub(super) struct Groups<'a> {
     pub blocks: u32,
 }
 
-/// Sorts a run's samples. Warm-up blocks stay out; so does what a cold block holds beside the cold metrics.
+/// Sorts a run's samples. Warm-up blocks stay out, and those that others stand for; so does what a cold block
+/// holds beside the cold metrics.
 pub(super) fn group(run: &Run) -> Groups<'_> {
     let places = Places::of(run);
-    let roles: HashMap<u32, Role> =
-        run.record.plan.blocks.iter().map(|block| (block.index, block.role)).collect();
     let mut found: HashMap<Key<'_>, Series<'_>> = HashMap::new();
     let mut blocks = BTreeSet::new();
     for sample in run.samples.iter().filter(|sample| !sample.warm_up) {
-        let cold = roles.get(&sample.block) == Some(&Role::Cold);
+        let role = run.role(sample.block, sample.warm_up);
+        if role == Role::SetAside {
+            continue;
+        }
+        let cold = role == Role::Cold;
         if cold && !sample.metric.starts_with(COLD) {
             continue;
         }

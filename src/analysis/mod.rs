@@ -16,6 +16,7 @@ pub mod matters;
 pub mod noise;
 mod pair;
 pub mod power;
+pub mod precision;
 mod row;
 mod session;
 mod settings;

@@ -150,6 +150,12 @@ pub(super) struct How {
     /// The run folder [default: reports/RUN-ID]
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) output: Option<PathBuf>,
+    /// Stop at 10, 20 or 40 blocks once half the 95 % interval of every headline metric is below this, such as 2%
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(super) precision: Option<f64>,
+    /// Measure at most so many blocks again that others disturbed [default: a quarter of them]
+    #[arg(long, value_name = "N")]
+    pub(super) repeats: Option<u32>,
     /// Begin no block after this long, such as 90s, 10min or 2h
     #[arg(long, value_name = "TIME", value_parser = budget)]
     pub(super) budget: Option<Duration>,
@@ -333,6 +339,15 @@ pub(super) fn budget_or_none(text: &str) -> Result<Duration, String> {
     text.parse::<Time>().map(|Time(time)| time).map_err(|error| error.to_string())
 }
 
+/// `2%`, as a fraction.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim_end_matches('%').trim_end();
+    match number.parse::<f64>() {
+        Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(percent / 100.0),
+        _ => Err("it is a percentage between 0 and 100, such as 2%".to_owned()),
+    }
+}
+
 /// A path is made absolute: it is recorded, and the record is read elsewhere.
 pub(super) fn kernel(text: &str) -> Result<KernelChoice, String> {
     match KernelChoice::from(text.to_owned()) {
@@ -364,6 +379,13 @@ mod tests {
         assert_eq!(kernel("host"), Ok(KernelChoice::Host));
         assert!(kernel("debian:").is_err() && kernel("").is_err());
         assert!(matches!(kernel("x/bzImage"), Ok(KernelChoice::Path(path)) if path.is_absolute()));
+    }
+
+    #[test]
+    fn a_precision_is_a_percentage() {
+        assert_eq!(percent("2%"), Ok(0.02));
+        assert_eq!(percent("0.5 %"), Ok(0.005));
+        assert!(["0%", "100", "x", "", "-1%", "NaN", "inf"].iter().all(|text| percent(text).is_err()));
     }
 
     #[test]

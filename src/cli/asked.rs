@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::args::{How, RunArguments};
 use super::refusal::Refusal;
+use crate::analysis::precision;
 use crate::measure::host;
 use crate::plan::{self, Block, Narrowing, Plan};
 use crate::suite::{self, HostSize, KindSpec, Misfit, Source, Step, Suite};
@@ -21,7 +22,8 @@ pub(super) fn plan(arguments: &RunArguments) -> Result<Plan, Refusal> {
     let by = Narrowing {
         environments: arguments.env.clone(),
         workloads: arguments.workload.clone(),
-        blocks: arguments.blocks,
+        // With a precision to reach, the last look is the most there is.
+        blocks: arguments.blocks.or(arguments.how.precision.and(precision::LOOKS.last().copied())),
         ..of(&arguments.how)
     };
     let suite = plan::narrow(&whole, &by)?;

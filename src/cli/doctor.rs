@@ -13,7 +13,7 @@ use crate::environment::agent::StopSignal;
 use crate::environment::check::{self, Area, Finding, State};
 use crate::environment::qemu::{QemuEnvironment, race};
 use crate::environment::{Environment as _, EnvironmentError, Kind, RunContext};
-use crate::measure::host;
+use crate::measure::host::{self, CpuPlacement};
 use crate::measure::sample::FailureName;
 use crate::run::{signal, state::Registered};
 use crate::suite::{self, AcceleratorChoice, EnvironmentSpec, KindSpec, QemuSpec, Suite};
@@ -159,6 +159,7 @@ fn race_now(suite: &Suite, console: Console, cache: &Path) -> Result<String, Ref
         qemu: None,
         cache: cache.to_owned(),
         limits: suite.limits,
+        cpus: CpuPlacement::here(suite.limits.cpus),
         start_deadline: suite.deadlines.start,
         stop,
     };

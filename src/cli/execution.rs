@@ -120,7 +120,16 @@ fn options(how: &How, output: Output, cache: &Path) -> Result<RunOptions, Refusa
     let stop =
         StopSignal::new().map_err(|error| Refusal::usage(format!("cannot make an eventfd: {error}")))?;
     let agent = asked::agent(how)?;
-    Ok(RunOptions { output, cache: cache.to_owned(), agent, others: Others::new(), budget: how.budget, stop })
+    Ok(RunOptions {
+        output,
+        cache: cache.to_owned(),
+        agent,
+        others: Others::new(),
+        budget: how.budget,
+        precision: how.precision,
+        repeats: how.repeats,
+        stop,
+    })
 }
 
 /// Why a run came to nothing, and which signal it was that ended it.
@@ -142,6 +151,7 @@ fn tell(outcome: &RunOutcome, output: &Output, console: Console) {
     match outcome.record.ending {
         Ending::Budget => console.note("the budget was spent before the plan was: fewer blocks than planned"),
         Ending::Interrupted => console.note("a signal stopped it: fewer blocks than planned"),
+        Ending::Precision => console.note("it is as precise as was asked: fewer blocks than planned"),
         Ending::Complete | Ending::Unfinished => {}
     }
     for what in &outcome.left_behind {

@@ -134,6 +134,7 @@ impl State {
                 self.block = format!("block {} of {of} ({role})", index + 1);
                 None
             }
+            Event::Disturbed { block, why } => Some(format!("block {} was disturbed: {why}", block + 1)),
             Event::CellStarted { environment, .. } => {
                 self.cell = environment;
                 None

@@ -63,6 +63,8 @@ pub struct RunContext {
     pub cache: PathBuf,
     /// The limits.
     pub limits: Limits,
+    /// The CPUs of every instance, and of the harness.
+    pub cpus: crate::measure::host::CpuPlacement,
     /// How long a start may take before it is a failed sample.
     pub start_deadline: Duration,
     /// Another QEMU than the one on the path.

@@ -14,13 +14,17 @@ pub mod cpu;
 mod cpu_list;
 mod cpu_times;
 mod files;
+pub mod frequency;
 pub mod memory;
+pub mod pin;
+pub mod placement;
 pub mod pressure;
 pub mod tune;
 mod warning;
 
 pub use activity::{Activity, Look, Loud};
 pub use cpu_list::{CpuList, NoCpuList};
+pub use placement::CpuPlacement;
 pub use warning::{BUSY_SHARE, HostWarning, STOLEN_SHARE, warnings};
 
 use files::Files;

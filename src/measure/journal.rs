@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::disturbance::Ground;
+use super::host::Activity;
+use super::host::frequency::Frequency;
 use super::sample::Sample;
 use super::span::Span;
 use crate::environment::Accelerator;
@@ -35,6 +38,12 @@ pub enum Record {
     Start(StartRecord),
     /// Memory over time in one cell.
     Timeline(Timeline),
+    /// What the host did while a cell was measured.
+    Conditions(CellConditions),
+    /// A block begins that is to stand for a disturbed one.
+    Repeat(Repeat),
+    /// A block is left out of the analysis.
+    SetAside(SetAside),
     /// The run ended by itself.
     End,
 }
@@ -68,6 +77,44 @@ pub struct Timeline {
     pub accelerator: Accelerator,
     /// Points in order.
     pub points: Vec<TimelinePoint>,
+}
+
+/// What the host did while a cell was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellConditions {
+    /// Block of the cell.
+    pub block: u32,
+    /// Position in it.
+    pub position: u32,
+    /// Environment.
+    pub environment: String,
+    /// What the host did beside it.
+    pub activity: Activity,
+    /// Frequencies of its CPUs, where the host says so.
+    #[serde(default)]
+    pub frequency: Option<Frequency>,
+    /// Why it counts as disturbed; none: it does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disturbed: Vec<Ground>,
+}
+
+/// A block beyond the plan. It counts only once a [`SetAside`] says that it stands for another: a run that is cut short in
+/// it has neither half of it twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// Its index.
+    pub block: u32,
+    /// The disturbed block it is to stand for.
+    pub of: u32,
+}
+
+/// A block that is kept, shown and not analysed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// Its index.
+    pub block: u32,
+    /// The block that stands for it; `None`: it was to stand for another, and was disturbed too.
+    pub by: Option<u32>,
 }
 
 /// One reading.

@@ -6,6 +6,7 @@
 pub mod accounting;
 pub mod clock;
 pub mod counters;
+pub mod disturbance;
 pub mod equality;
 pub mod host;
 pub mod journal;

@@ -6,14 +6,15 @@ use isocost_agent::protocol::Inspection;
 use serde::{Deserialize, Serialize};
 
 use super::clock::rate::ClockTruth;
-use super::host::Activity;
 use super::host::cpu::Cpus;
 use super::host::memory::Memory;
+use super::host::{Activity, CpuPlacement};
 use crate::environment::{Accelerator, Kind, Prepared};
 use crate::plan::Plan;
 
-/// The version of `run.json` and of the journal; a reader refuses a newer one.
-pub const SCHEMA: u32 = 1;
+/// The version of `run.json` and of the journal; a reader refuses a newer one and reads all older ones. 2 added to the
+/// journal what the host did in each cell, and blocks that were measured again.
+pub const SCHEMA: u32 = 2;
 
 /// A run's record. Written before the first boot and again at the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,16 @@ pub struct RunRecord {
 pub struct Conditions {
     /// The clocks inside, by environment.
     pub clocks: BTreeMap<String, ClockTruth>,
+    /// How precise it was to be: half the 95 % interval of each headline metric, as a fraction.
+    pub precision: Option<f64>,
+    /// Which CPUs instances had, and which the harness.
+    pub placement: Option<CpuPlacement>,
+    /// Measured blocks of the plan that something disturbed.
+    pub disturbed: u32,
+    /// Blocks beyond the plan, to stand for these.
+    pub repeated: u32,
+    /// Disturbed blocks for which another stands.
+    pub replaced: u32,
 }
 
 /// How a run ended.
@@ -64,6 +75,8 @@ pub enum Ending {
     Unfinished,
     /// Everything planned was done.
     Complete,
+    /// Every headline metric was as precise as was asked.
+    Precision,
     /// The time budget was spent.
     Budget,
     /// A signal stopped it.

@@ -9,6 +9,8 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use super::accounting::process::Table;
 use super::accounting::{Bill, PROC, Reading};
 use super::clock::Instant;
+use super::host::CpuList;
+use super::host::frequency::{Frequencies, Frequency};
 use super::journal::TimelinePoint;
 use crate::environment::Accounts;
 
@@ -70,6 +72,8 @@ pub struct Watched {
     pub points: Vec<TimelinePoint>,
     /// The largest proportional memory among them.
     pub peaks: Peaks,
+    /// Frequencies of the CPUs that were named, once a second.
+    pub frequency: Option<Frequency>,
     /// CPU time the sampler itself used.
     pub own_cpu: Duration,
     /// How long it watched.
@@ -86,15 +90,16 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Begins; points count from `since`.
+    /// Begins; points count from `since`, frequencies are those of `cpus`.
     ///
     /// # Errors
     /// Where no thread can be made, or sysinfo has no system to look at.
-    pub fn start(accounts: Accounts, since: Instant) -> std::io::Result<Self> {
+    pub fn start(accounts: Accounts, since: Instant, cpus: &CpuList) -> std::io::Result<Self> {
         let stop: Stop = Arc::default();
         let seen = Arc::clone(&stop);
         let system = System::new().map_err(std::io::Error::other)?;
-        let watch = move || Watcher::new(system, accounts, since).watch(&seen);
+        let frequencies = Frequencies::of(cpus);
+        let watch = move || Watcher::new(system, accounts, since, frequencies).watch(&seen);
         let thread = std::thread::Builder::new().name("sampler".into()).spawn(watch)?;
         Ok(Self { stop, thread: Some(thread) })
     }
@@ -127,15 +132,16 @@ struct Watcher {
     pids: Vec<Pid>,
     looked: Option<Instant>,
     next_pss: Instant,
+    frequencies: Frequencies,
     seen: Watched,
 }
 
 impl Watcher {
-    fn new(system: System, accounts: Accounts, since: Instant) -> Self {
+    fn new(system: System, accounts: Accounts, since: Instant, frequencies: Frequencies) -> Self {
         let roots = [&accounts.instance.roots[..], &accounts.engine.roots[..]].concat();
         let next_pss = Instant::now();
         let (pids, seen) = (Vec::new(), Watched::default());
-        Self { accounts, roots, since, system, pids, looked: None, next_pss, seen }
+        Self { accounts, roots, since, system, pids, looked: None, next_pss, frequencies, seen }
     }
 
     fn watch(mut self, stop: &Stop) -> Watched {
@@ -159,6 +165,7 @@ impl Watcher {
         let now = Instant::now();
         if self.looked.is_none_or(|looked| now.since(looked) >= LOOK) {
             self.look();
+            self.frequencies.read_into(&mut self.seen.frequency);
             self.looked = Some(now);
         }
         let what = ProcessRefreshKind::nothing().with_memory().with_cpu().without_tasks();

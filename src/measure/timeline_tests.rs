@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use super::*;
 use crate::environment::Account;
 use crate::measure::accounting::Figure;
+use crate::measure::host::CpuList;
 use crate::measure::sample::{Failure, FailureName};
 
 struct Kill(Child);
@@ -21,7 +22,7 @@ fn watched(program: &str, arguments: &[&str], length: Duration) -> Watched {
     let child = Kill(child);
     let roots = vec![child.0.id()];
     let accounts = Accounts { instance: Account { roots, ..Account::default() }, ..Accounts::default() };
-    let sampler = Sampler::start(accounts, Instant::now()).unwrap();
+    let sampler = Sampler::start(accounts, Instant::now(), &CpuList::default()).unwrap();
     std::thread::sleep(length);
     sampler.finish().unwrap()
 }

@@ -21,7 +21,9 @@ pub fn make(suite: &Suite, seed: u64) -> Plan {
     Plan { suite: suite.clone(), seed, blocks }
 }
 
-fn block(suite: &Suite, seed: u64, index: u32, role: Role) -> Block {
+/// The block with that index, whether a plan has it or not.
+#[must_use]
+pub fn block(suite: &Suite, seed: u64, index: u32, role: Role) -> Block {
     let mut source = source(seed, index);
     let mut environments: Vec<&EnvironmentSpec> = suite.environments.iter().collect();
     shuffle(&mut environments, &mut source);

@@ -12,7 +12,7 @@ mod estimate;
 mod interleave;
 mod narrow;
 
-pub use draw::make;
+pub use draw::{block, make};
 pub use estimate::{Estimate, estimate};
 pub use interleave::{InterleaveError, interleave};
 pub use narrow::{Narrowing, UnknownId, narrow};
@@ -49,6 +49,8 @@ pub enum Role {
     WarmUp,
     /// Counts.
     Measured,
+    /// Measured, and not analysed, for another block stands for it. No plan has it.
+    SetAside,
 }
 
 /// One environment's turn in a block.
@@ -67,6 +69,7 @@ impl std::fmt::Display for Role {
             Self::Cold => "cold",
             Self::WarmUp => "warm-up",
             Self::Measured => "measured",
+            Self::SetAside => "set-aside",
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::measure::journal::{Run, StartRecord};
 use crate::measure::span::Span;
 use crate::plan::Role;
 use crate::report::quantity;
-use crate::report::view::{Environment, environments, role};
+use crate::report::view::{Environment, environments};
 
 /// A clock: who uses it, what it calls its figure, and which stretch of a start that is.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +100,7 @@ pub fn clocks(run: &Run) -> String {
 /// The start of median length; the shorter of two.
 fn typical<'a>(run: &'a Run, environment: &Environment<'_>) -> Option<&'a StartRecord> {
     let of_it = |start: &&StartRecord| {
-        start.environment == environment.id && role(run, start.block, false) == Role::Measured
+        start.environment == environment.id && run.role(start.block, false) == Role::Measured
     };
     let mut its: Vec<&StartRecord> = run.starts.iter().filter(of_it).collect();
     its.sort_by_key(|start| start.span.ns());

@@ -14,7 +14,6 @@ use crate::environment::Accelerator;
 use crate::measure::journal::Run;
 use crate::measure::metric::CATALOGUE;
 use crate::measure::sample::{Outcome, Sample};
-use crate::report::view::role;
 
 /// The columns of `samples.csv`.
 pub const SAMPLE_COLUMNS: [&str; 14] = [
@@ -91,7 +90,7 @@ fn sample_fields<W: Write>(
     line.text(unit)?;
     line.figure(sample.value())?;
     line.number(sample.started_at)?;
-    line.number(role(run, sample.block, sample.warm_up))?;
+    line.number(run.role(sample.block, sample.warm_up))?;
     match &sample.outcome {
         Outcome::Value(_) => (line.text("")?, line.text("")?),
         Outcome::Failed(failure) => (line.number(failure.name)?, line.text(&failure.detail)?),

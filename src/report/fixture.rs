@@ -32,6 +32,9 @@ pub(super) fn quick(blocks: u32, accelerator: Accelerator) -> Run {
         samples: Vec::new(),
         starts: Vec::new(),
         timelines: Vec::new(),
+        conditions: Vec::new(),
+        repeats: Vec::new(),
+        set_aside: Vec::new(),
         complete: true,
         dropped_tail: false,
     };

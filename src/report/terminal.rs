@@ -74,6 +74,9 @@ pub(super) fn alarms(view: &View<'_>) -> Vec<String> {
         (true, Ending::Budget) => {
             all.push("This run stopped when its time budget was spent, before all that was planned.".to_owned());
         }
+        (true, Ending::Precision) => {
+            all.push("This run stopped when it was as precise as was asked, before all that was planned.".to_owned());
+        }
         (true, Ending::Complete | Ending::Unfinished) => {}
     }
     if run.dropped_tail {

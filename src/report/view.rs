@@ -91,7 +91,7 @@ impl<'a> View<'a> {
 
     /// What a block counts as.
     pub(super) fn role(&self, block: u32, warm_up: bool) -> Role {
-        role(self.run, block, warm_up)
+        self.run.role(block, warm_up)
     }
 }
 
@@ -107,16 +107,6 @@ pub(super) fn environments<'a>(run: &'a Run, rows: &'a [Row]) -> Vec<Environment
         }
     }
     all
-}
-
-/// What a block counts as; by the sample's own word where the plan does not have the block.
-pub(super) fn role(run: &Run, block: u32, warm_up: bool) -> Role {
-    let planned = usize::try_from(block).ok().and_then(|index| run.record.plan.blocks.get(index));
-    match planned.filter(|planned| planned.index == block) {
-        Some(planned) => planned.role,
-        None if warm_up => Role::WarmUp,
-        None => Role::Measured,
-    }
 }
 
 /// Bigger is better.

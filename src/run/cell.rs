@@ -7,13 +7,17 @@ use isocost_agent::protocol::{Inspection, WorkOrder};
 use super::Event;
 use super::inside_clock::InsideClock;
 use super::log::{At, Log, Piece};
+use super::surroundings::Surroundings;
 use super::{memory, start, work};
 use crate::environment::agent::StopSignal;
 use crate::environment::{Environment, EnvironmentError, Instance};
 use crate::measure::accounting::Bill;
 use crate::measure::clock::rate::ClockTruth;
+use crate::measure::disturbance::{self, Ground};
 use crate::measure::equality;
-use crate::measure::journal::{Record, Timeline, WriteError};
+use crate::measure::host::frequency::Frequency;
+use crate::measure::host::{self, CpuList, Look};
+use crate::measure::journal::{CellConditions, Record, Timeline, WriteError};
 use crate::measure::sample::{Failure, FailureName, Sample};
 use crate::measure::timeline::{Peaks, Sampler, Watched};
 use crate::suite::{Deadlines, WorkloadSpec};
@@ -38,6 +42,10 @@ pub(super) struct CellPlan<'a> {
     pub stop: &'a StopSignal,
     /// By how much its work is slowed on purpose.
     pub slower_permille: u32,
+    /// Where instances run.
+    pub cpus: &'a CpuList,
+    /// The host around it; `None` where what it does is not asked, for the block is not analysed.
+    pub surroundings: Option<&'a dyn Surroundings>,
 }
 
 /// What a cell leaves beside its samples.
@@ -48,6 +56,8 @@ pub(super) struct CellResult {
     pub sampler_cpu_share: Option<f64>,
     pub left_behind: Option<String>,
     pub clock: Option<ClockTruth>,
+    /// On these grounds it was disturbed.
+    pub disturbed: Vec<Ground>,
 }
 
 /// Runs it. Whatever fails in it is a failed sample; only a journal that cannot be written ends the run.
@@ -56,6 +66,7 @@ pub(super) fn run(
     environment: &mut dyn Environment,
     log: &mut Log<'_>,
 ) -> Result<CellResult, WriteError> {
+    let before = cell.surroundings.map(Surroundings::look);
     let piece = Piece::begin(&cell.at, "start");
     let instance = match environment.boot() {
         Ok(instance) => instance,
@@ -66,7 +77,8 @@ pub(super) fn run(
     };
     let (samples, tree) = start::samples(&piece, instance.start(), &instance.marks(), cell.deadlines.start);
     log.take(samples, tree.into_iter().map(Record::Start).collect())?;
-    let mut running = Running { cell, log, instance, peaks: Peaks::default(), result: CellResult::default() };
+    let (peaks, result) = (Peaks::default(), CellResult::default());
+    let mut running = Running { cell, log, instance, before, peaks, result };
     running.measure()?;
     running.end()
 }
@@ -115,6 +127,8 @@ struct Running<'a, 'b, 'c> {
     cell: &'a CellPlan<'a>,
     log: &'b mut Log<'c>,
     instance: Box<dyn Instance>,
+    /// The host before it.
+    before: Option<Look>,
     peaks: Peaks,
     result: CellResult,
 }
@@ -123,7 +137,7 @@ impl Running<'_, '_, '_> {
     fn measure(&mut self) -> Result<(), WriteError> {
         let asked = self.instance.start().start;
         let clock = InsideClock::begin(&mut *self.instance);
-        let sampler = Sampler::start(self.instance.accounts(), asked);
+        let sampler = Sampler::start(self.instance.accounts(), asked, self.cell.cpus);
         let _ = self.cell.stop.raised_within(SETTLE);
         let measured = match self.idle()?.and(clock) {
             Ok(mut clock) => {
@@ -133,12 +147,35 @@ impl Running<'_, '_, '_> {
             }
             Err(failure) => self.give_up(0, &failure),
         };
+        let mut frequency = None;
         match sampler.map(Sampler::finish) {
-            Ok(Some(watched)) => self.watched(watched)?,
+            Ok(Some(watched)) => {
+                frequency = watched.frequency;
+                self.watched(watched)?;
+            }
             Ok(None) => self.warn("the sampler's thread did not survive, this cell has no time line"),
             Err(error) => self.warn(&format!("no sampler, this cell has no time line: {error}")),
         }
+        self.conditions(frequency)?;
         measured
+    }
+
+    /// What the host did meanwhile. Looked at while the instance lives: its processes are told from those of others.
+    fn conditions(&mut self, frequency: Option<Frequency>) -> Result<(), WriteError> {
+        let (Some(surroundings), Some(before)) = (self.cell.surroundings, &self.before) else {
+            return Ok(());
+        };
+        let at = &self.cell.at;
+        let accounts = self.instance.accounts();
+        let all = [&accounts.instance, &accounts.engine, &accounts.standing];
+        let mut ours: Vec<u32> = all.into_iter().flat_map(|account| account.roots.clone()).collect();
+        ours.push(std::process::id());
+        let activity = surroundings.since(before, &ours, at.block);
+        let disturbed = disturbance::grounds(&activity, host::online_cpus());
+        self.result.disturbed.clone_from(&disturbed);
+        let (block, position, environment) = (at.block, at.position, at.environment.clone());
+        let conditions = CellConditions { block, position, environment, activity, frequency, disturbed };
+        self.log.take(Vec::new(), vec![Record::Conditions(conditions)])
     }
 
     /// The idle instance; the inner failure says that nothing more can be asked of it.

@@ -9,17 +9,22 @@ use isocost_agent::protocol::Inspection;
 use super::cell::{self, CellPlan, CellResult};
 use super::log::{At, Log};
 use super::prepare::{self, Ready};
+use super::repeats::Repeats;
 use super::resume::{self, Rest};
 use super::state::Registered;
+use super::surroundings::{Here, Surroundings};
 use super::{Event, Other, RunError, RunOptions, RunOutcome, cache, clean};
+use crate::analysis::precision;
 use crate::environment::{Environment, EnvironmentError, RunContext, factory};
 use crate::image::kernel::sha256_hex;
 use crate::measure::clock::Instant;
 use crate::measure::clock::rate::{ClockTruth, MOST_RATE_ERROR};
-use crate::measure::journal::{self, Record, WriteError, Writer};
+use crate::measure::disturbance::Ground;
+use crate::measure::host::pin::Pinned;
+use crate::measure::journal::{self, Record, Repeat, SetAside, WriteError, Writer};
 use crate::measure::record::{Ending, RunRecord};
 use crate::measure::timeline::MOST_CPU_SHARE;
-use crate::plan::{Block, Cell, Plan, Role};
+use crate::plan::{self, Block, Cell, Plan, Role};
 use crate::suite::EnvironmentSpec;
 
 /// Makes an environment of what was asked for.
@@ -44,12 +49,24 @@ pub fn execute_with(
     build: Build<'_>,
     events: &dyn Fn(Event),
 ) -> Result<RunOutcome, RunError> {
+    execute_in(&Here, plan, options, build, events)
+}
+
+/// The same in other surroundings.
+pub(super) fn execute_in(
+    surroundings: &dyn Surroundings,
+    plan: &Plan,
+    options: &RunOptions,
+    build: Build<'_>,
+    events: &dyn Fn(Event),
+) -> Result<RunOutcome, RunError> {
     prepare::check(plan)?;
     for line in clean::stale_runs(&options.cache) {
         events(Event::Cleaned(line));
     }
     let mut registered = Registered::new(&options.cache, prepare::engine(plan).as_deref())?;
-    let context = prepare::context(plan, options, &registered);
+    let placement = surroundings.placement(plan.suite.limits.cpus);
+    let context = prepare::context(plan, options, &registered, placement);
     let folder = options.output.folder(&registered.run_id);
     let writer = Writer::create(&folder, &registered.run_id)?;
     let record = prepare::record(plan, &context);
@@ -60,7 +77,8 @@ pub fn execute_with(
     let ready = prepare::all(plan, &context, &options.others, build, events);
     let ready = ready.inspect_err(|_| prepare::take_back(&folder))?;
     let log = Log::new(writer, events);
-    let run = Running::new(plan, options, folder, context, record, ready, log);
+    let given = Given { plan, options, surroundings };
+    let run = Running::new(given, folder, context, record, ready, log);
     run.through(&mut registered)
 }
 
@@ -90,22 +108,33 @@ pub fn resume_with(
     prepare::check(&plan)?;
     let engine = prepare::engine(&plan);
     let mut registered = Registered::again(&options.cache, &record.run_id, engine.as_deref())?;
-    let context = prepare::context(&plan, options, &registered);
+    let placement = Here.placement(plan.suite.limits.cpus);
+    let context = prepare::context(&plan, options, &registered, placement);
     events(Event::Created { run_id: registered.run_id.clone(), folder: folder.to_owned() });
     let ready = prepare::all(&plan, &context, &options.others, build, events)?;
     resume::same(&record, &ready.records())?;
     let writer = Writer::resume(folder)?;
     let log = Log { measured: taken.0, failed: taken.1, ..Log::new(writer, events) };
     let before = record.environments.clone();
-    let mut run = Running::new(&plan, options, folder.to_owned(), context, record, ready, log);
+    let given = Given { plan: &plan, options, surroundings: &Here };
+    let mut run = Running::new(given, folder.to_owned(), context, record, ready, log);
+    run.goes_on_from(&cut);
     run.images.retain(|id, _| !images.contains(id));
     resume::join(&mut run.record.environments, &before);
     run.through(&mut registered)
 }
 
-struct Running<'a> {
+/// What a run is given.
+#[derive(Clone, Copy)]
+struct Given<'a> {
     plan: &'a Plan,
-    budget: Option<Duration>,
+    options: &'a RunOptions,
+    surroundings: &'a dyn Surroundings,
+}
+
+struct Running<'a> {
+    given: Given<'a>,
+    plan: &'a Plan,
     folder: PathBuf,
     context: RunContext,
     /// SHA-256 of the agents of environments that have another one.
@@ -115,33 +144,36 @@ struct Running<'a> {
     log: Log<'a>,
     began: Instant,
     pace: Pace,
+    repeats: Repeats,
     images: BTreeMap<String, u64>,
     left_behind: Vec<String>,
 }
 
 impl<'a> Running<'a> {
     fn new(
-        plan: &'a Plan,
-        options: &RunOptions,
+        given: Given<'a>,
         folder: PathBuf,
         context: RunContext,
         mut record: RunRecord,
         ready: Ready,
         log: Log<'a>,
     ) -> Self {
+        record.conditions.precision = given.options.precision;
         record.environments = ready.records();
         record.warnings.extend(ready.warnings());
         let image = |one: &crate::measure::record::EnvironmentRecord| {
             Some((one.id.clone(), one.prepared.image_bytes?))
         };
         let images = record.environments.iter().filter_map(image).collect();
+        let plan = given.plan;
         let pace = Pace::new(plan);
         let other = |(id, other): (&String, &Other)| Some((id.clone(), sha256_hex(other.agent.as_ref()?)));
-        let agents = options.others.iter().filter_map(other).collect();
+        let agents = given.options.others.iter().filter_map(other).collect();
+        let repeats = repeats(plan, given.options.repeats);
         let began = Instant::now();
         Self {
+            given,
             plan,
-            budget: options.budget,
             folder,
             context,
             agents,
@@ -150,6 +182,7 @@ impl<'a> Running<'a> {
             log,
             began,
             pace,
+            repeats,
             images,
             left_behind: Vec::new(),
         }
@@ -157,12 +190,28 @@ impl<'a> Running<'a> {
 
     /// All blocks, and the end.
     fn through(mut self, registered: &mut Registered) -> Result<RunOutcome, RunError> {
+        let pinned = self.pin();
         let ending = self.blocks()?;
+        drop(pinned);
         let outcome = self.finish(ending)?;
         if !outcome.left_behind.is_empty() {
             registered.leave_to_clean();
         }
         Ok(outcome)
+    }
+
+    /// The harness leaves the instances' CPUs, where there are others. Preparing may use all.
+    fn pin(&mut self) -> Option<Pinned> {
+        let placement = self.context.cpus.clone();
+        let pinned = self.given.surroundings.pin(&placement);
+        if let Some(text) = placement.warning() {
+            self.warn(text);
+        }
+        self.record.conditions.placement = Some(placement);
+        pinned.unwrap_or_else(|error| {
+            self.warn(format!("isocost could not leave its instances' CPUs to them: {error}"));
+            None
+        })
     }
 
     fn blocks(&mut self) -> Result<Ending, WriteError> {
@@ -171,21 +220,75 @@ impl<'a> Running<'a> {
             if self.context.stop.is_raised() {
                 return Ok(self.stopping(Ending::Interrupted, "a signal came"));
             }
-            let spent = |budget: Duration| Instant::now().since(self.began) >= budget;
-            if self.budget.is_some_and(spent) {
+            if self.spent() {
                 return Ok(self.stopping(Ending::Budget, "the budget is spent"));
             }
-            let (index, role) = (block.index, block.role);
-            let of = u32::try_from(self.plan.blocks.len()).unwrap_or(u32::MAX);
-            (self.log.events)(Event::BlockStarted { index, of, role });
-            for (position, cell) in (0..).zip(&block.cells) {
-                self.cell(block, position, cell)?;
-                if self.context.stop.is_raised() {
-                    return Ok(self.stopping(Ending::Interrupted, "a signal came"));
+            let disturbed = self.block(block)?;
+            if self.context.stop.is_raised() {
+                return Ok(self.stopping(Ending::Interrupted, "a signal came"));
+            }
+            if block.role == Role::Measured {
+                self.record.conditions.disturbed += u32::from(disturbed);
+                self.repeats.done(block.index, disturbed);
+                if self.is_precise() {
+                    (self.log.events)(Event::Stopping("it is as precise as was asked".to_owned()));
+                    return self.again(Ending::Precision);
                 }
             }
         }
-        Ok(Ending::Complete)
+        self.again(Ending::Complete)
+    }
+
+    /// Asked of what is on disk: a run that is read again later gives the same answer.
+    fn is_precise(&self) -> bool {
+        let (Some(target), blocks) = (self.given.options.precision, self.repeats.measured()) else {
+            return false;
+        };
+        precision::LOOKS.contains(&blocks)
+            && journal::read(&self.folder).is_ok_and(|run| precision::enough(&run, blocks, target))
+    }
+
+    fn spent(&self) -> bool {
+        self.given.options.budget.is_some_and(|budget| Instant::now().since(self.began) >= budget)
+    }
+
+    /// Blocks that are to stand for disturbed ones. The plan is done, so a budget that is spent ends it as it is.
+    fn again(&mut self, ending: Ending) -> Result<Ending, WriteError> {
+        while !self.spent()
+            && let Some((index, of)) = self.repeats.next()
+        {
+            let block = plan::block(&self.plan.suite, self.plan.seed, index, Role::Measured);
+            self.pace.add(&block);
+            self.record.conditions.repeated += 1;
+            self.log.take(Vec::new(), vec![Record::Repeat(Repeat { block: index, of })])?;
+            let disturbed = self.block(&block)?;
+            if self.context.stop.is_raised() {
+                return Ok(self.stopping(Ending::Interrupted, "a signal came"));
+            }
+            let Some(settled) = self.repeats.ended(index, disturbed) else { continue };
+            self.record.conditions.replaced += u32::from(settled.by.is_some());
+            let aside = SetAside { block: settled.set_aside, by: settled.by };
+            self.log.take(Vec::new(), vec![Record::SetAside(aside)])?;
+        }
+        Ok(ending)
+    }
+
+    /// All cells of a block: was any of them disturbed?
+    fn block(&mut self, block: &Block) -> Result<bool, WriteError> {
+        let (index, role) = (block.index, block.role);
+        let of = u32::try_from(self.plan.blocks.len()).unwrap_or(u32::MAX).max(index + 1);
+        (self.log.events)(Event::BlockStarted { index, of, role });
+        let mut grounds = Vec::new();
+        for (position, cell) in (0..).zip(&block.cells) {
+            grounds.extend(self.cell(block, position, cell)?);
+            if self.context.stop.is_raised() {
+                break;
+            }
+        }
+        if let Some(first) = grounds.first() {
+            (self.log.events)(Event::Disturbed { block: index, why: first.to_string() });
+        }
+        Ok(!grounds.is_empty())
     }
 
     fn stopping(&self, ending: Ending, why: &str) -> Ending {
@@ -193,7 +296,8 @@ impl<'a> Running<'a> {
         ending
     }
 
-    fn cell(&mut self, block: &Block, position: u32, cell: &Cell) -> Result<(), WriteError> {
+    /// One cell; on what grounds it was disturbed.
+    fn cell(&mut self, block: &Block, position: u32, cell: &Cell) -> Result<Vec<Ground>, WriteError> {
         let (index, environment) = (block.index, cell.environment.clone());
         (self.log.events)(Event::CellStarted { block: index, position, environment: environment.clone() });
         if block.role == Role::Cold
@@ -202,12 +306,13 @@ impl<'a> Running<'a> {
             self.warn(why);
         }
         let began = Instant::now();
-        let result = self.run_cell(block, position, cell)?;
+        let mut result = self.run_cell(block, position, cell)?;
         self.pace.took(&environment, block.role, Instant::now().since(began));
+        let disturbed = std::mem::take(&mut result.disturbed);
         self.learn(&environment, result)?;
         (self.log.events)(Event::CellFinished { block: index, environment });
         (self.log.events)(self.pace.progress());
-        Ok(())
+        Ok(disturbed)
     }
 
     fn run_cell(&mut self, block: &Block, position: u32, cell: &Cell) -> Result<CellResult, WriteError> {
@@ -236,10 +341,12 @@ impl<'a> Running<'a> {
             image_bytes: if measured { self.images.remove(&cell.environment) } else { None },
             stop: &self.context.stop,
             slower_permille: spec.map_or(0, |one| one.slower_permille),
+            cpus: &self.context.cpus.instances,
+            surroundings: measured.then_some(self.given.surroundings),
         };
         match block.role {
             Role::Cold => cell::run_cold(&plan, environment, &mut self.log),
-            Role::WarmUp | Role::Measured => cell::run(&plan, environment, &mut self.log),
+            Role::WarmUp | Role::Measured | Role::SetAside => cell::run(&plan, environment, &mut self.log),
         }
     }
 
@@ -293,7 +400,29 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// What a reader must know of the blocks that others disturbed.
+    fn tell_of_disturbances(&mut self) {
+        let conditions = &self.record.conditions;
+        let (disturbed, replaced) = (conditions.disturbed, conditions.replaced);
+        let left = disturbed.saturating_sub(replaced);
+        if disturbed == 0 {
+            return;
+        }
+        let measured = self.plan.blocks.iter().filter(|block| block.role == Role::Measured).count();
+        let left = match left {
+            0 => "all of them were measured again, undisturbed".to_owned(),
+            left => {
+                format!("{replaced} were measured again, undisturbed; {left} are in the figures as they are")
+            }
+        };
+        self.warn(format!(
+            "{disturbed} of {measured} blocks were disturbed by what is not part of them (load of others, steal, heat or \
+             swapping; see `conditions` in journal.jsonl): {left}"
+        ));
+    }
+
     fn finish(mut self, ending: Ending) -> Result<RunOutcome, RunError> {
+        self.tell_of_disturbances();
         self.left_behind.extend(self.ready.dispose());
         self.record.ending = ending;
         self.record.ended_at = Some(jiff::Timestamp::now());
@@ -309,6 +438,13 @@ impl<'a> Running<'a> {
     }
 }
 
+/// Indices of repeats go on behind the plan's.
+fn repeats(plan: &Plan, limit: Option<u32>) -> Repeats {
+    let measured = plan.blocks.iter().filter(|block| block.role == Role::Measured).count();
+    let next = plan.blocks.iter().map(|block| block.index + 1).max().unwrap_or(0);
+    Repeats::new(u32::try_from(measured).unwrap_or(u32::MAX), limit, next)
+}
+
 /// How long cells take, and so how long is left.
 struct Pace {
     left: BTreeMap<(String, bool), u32>,
@@ -319,14 +455,16 @@ struct Pace {
 
 impl Pace {
     fn new(plan: &Plan) -> Self {
-        let mut left = BTreeMap::new();
-        for block in &plan.blocks {
-            for cell in &block.cells {
-                *left.entry((cell.environment.clone(), block.role == Role::Cold)).or_default() += 1;
-            }
+        let mut pace = Self { left: BTreeMap::new(), taken: BTreeMap::new(), done: 0, of: 0 };
+        plan.blocks.iter().for_each(|block| pace.add(block));
+        pace
+    }
+
+    fn add(&mut self, block: &Block) {
+        for cell in &block.cells {
+            *self.left.entry((cell.environment.clone(), block.role == Role::Cold)).or_default() += 1;
+            self.of += 1;
         }
-        let of = left.values().sum();
-        Self { left, taken: BTreeMap::new(), done: 0, of }
     }
 
     fn took(&mut self, environment: &str, role: Role, time: Duration) {

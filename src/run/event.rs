@@ -74,6 +74,13 @@ pub enum Event {
         /// The environment.
         environment: String,
     },
+    /// A block was disturbed by what is not part of it. It may be measured again at the end.
+    Disturbed {
+        /// Its index.
+        block: u32,
+        /// By what, in a clause.
+        why: String,
+    },
     /// How far it is; sent after each cell.
     Progress {
         /// Cells done.
@@ -85,6 +92,7 @@ pub enum Event {
     },
     /// Something a reader must know; also in `run.json`.
     Warning(String),
-    /// The run stops before its plan's end: the budget is spent or a signal came. What runs is removed now.
+    /// The run stops before its plan's end: it is precise enough, the budget is spent or a signal came. What runs is
+    /// removed now.
     Stopping(String),
 }

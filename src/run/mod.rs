@@ -12,8 +12,10 @@ mod log;
 mod memory;
 mod outcome;
 mod prepare;
+mod repeats;
 mod resume;
 mod start;
+mod surroundings;
 mod work;
 
 pub mod clean;

@@ -8,7 +8,7 @@ use super::state::Registered;
 use super::{Event, Other, RunError, RunOptions, Unavailable};
 use crate::environment::{Environment, EnvironmentError, Prepared, RunContext, docker};
 use crate::image::kernel::sha256_hex;
-use crate::measure::host::{self, HostWarning};
+use crate::measure::host::{self, CpuPlacement, HostWarning};
 use crate::measure::journal::{JOURNAL_FILE, RUN_FILE};
 use crate::measure::record::{Conditions, Ending, EnvironmentRecord, RunRecord, SCHEMA};
 use crate::measure::sample::FailureName;
@@ -37,7 +37,12 @@ pub(super) fn engine(plan: &Plan) -> Option<String> {
 }
 
 /// What all environments share.
-pub(super) fn context(plan: &Plan, options: &RunOptions, registered: &Registered) -> RunContext {
+pub(super) fn context(
+    plan: &Plan,
+    options: &RunOptions,
+    registered: &Registered,
+    cpus: CpuPlacement,
+) -> RunContext {
     RunContext {
         run_id: registered.run_id.clone(),
         agent: options.agent.clone(),
@@ -46,6 +51,7 @@ pub(super) fn context(plan: &Plan, options: &RunOptions, registered: &Registered
         qemu: None,
         cache: options.cache.clone(),
         limits: plan.suite.limits,
+        cpus,
         start_deadline: plan.suite.deadlines.start,
         stop: options.stop.clone(),
     }

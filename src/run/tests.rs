@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use isocost_agent::protocol::Workload;
 
-use super::engine::execute_with;
+use super::engine::execute_in;
 use super::fake::{Fake, Fault, Script};
+use super::surroundings::Surroundings;
 use super::*;
 use crate::environment::agent::StopSignal;
 use crate::environment::{Environment, EnvironmentError, Limits, RunContext};
-use crate::measure::journal::{self, Run};
+use crate::measure::host::pin::Pinned;
+use crate::measure::host::{Activity, CpuPlacement, Look};
+use crate::measure::journal::{self, Repeat, Run, SetAside};
 use crate::measure::record::Ending;
 use crate::measure::sample::{FailureName, Outcome, Sample};
 use crate::plan::{Block, Cell, Plan, Role};
@@ -78,12 +81,46 @@ fn options(folder: &Path) -> RunOptions {
         agent: std::sync::Arc::from(&b"agent"[..]),
         others: Default::default(),
         budget: None,
+        precision: None,
+        repeats: None,
         stop: StopSignal::new().unwrap(),
+    }
+}
+
+/// A host that is quiet but in these blocks, whatever this one does.
+#[derive(Default)]
+struct Scripted {
+    loud: Vec<u32>,
+}
+
+impl Surroundings for Scripted {
+    fn placement(&self, count: u32) -> CpuPlacement {
+        let instances = (0..count).collect();
+        CpuPlacement { instances, harness: (count..count + 2).collect(), shared: false }
+    }
+
+    fn pin(&self, _placement: &CpuPlacement) -> std::io::Result<Option<Pinned>> {
+        Ok(None)
+    }
+
+    fn since(&self, _before: &Look, ours: &[u32], block: u32) -> Activity {
+        assert!(ours.contains(&std::process::id()));
+        let others_cpus = Some(if self.loud.contains(&block) { 64.0 } else { 0.0 });
+        Activity { seconds: 1.0, others_cpus, ..Activity::default() }
     }
 }
 
 /// Faults are those of environment `b`; `a` is always well.
 fn ran_with(plan: &Plan, faults: &[(u32, Fault)], change: impl Fn(&mut RunOptions)) -> Ran {
+    ran_in(&Scripted::default(), plan, faults, change)
+}
+
+fn ran_in(
+    surroundings: &Scripted,
+    plan: &Plan,
+    faults: &[(u32, Fault)],
+    change: impl Fn(&mut RunOptions),
+) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let mut options = options(folder.path());
     change(&mut options);
@@ -94,7 +131,7 @@ fn ran_with(plan: &Plan, faults: &[(u32, Fault)], change: impl Fn(&mut RunOption
         Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(Fake::new(&spec.id, context, script)))
     };
     let events = RefCell::new(Vec::new());
-    let result = execute_with(plan, &options, &build, &|event| events.borrow_mut().push(event));
+    let result = execute_in(surroundings, plan, &options, &build, &|event| events.borrow_mut().push(event));
     let diary = script.diary.lock().unwrap().clone();
     Ran { result, diary, events: events.into_inner(), folder }
 }
@@ -295,7 +332,8 @@ fn a_panic_leaves_samples_and_nothing_else() {
         Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(Fake::new(&spec.id, context, script.clone())))
     };
     let plan = plan(&[Role::Measured]);
-    let run = std::panic::AssertUnwindSafe(|| execute_with(&plan, &options, &build, &|_| {}));
+    let quiet = Scripted::default();
+    let run = std::panic::AssertUnwindSafe(|| execute_in(&quiet, &plan, &options, &build, &|_| {}));
     assert!(std::panic::catch_unwind(run).is_err());
     let diary = diary.lock().unwrap().clone();
     assert!(diary.ends_with(&["a killed".into(), "a dispose".into(), "b dispose".into()]), "{diary:?}");
@@ -367,4 +405,65 @@ fn a_run_that_was_cut_off_goes_on_where_it_stopped() {
     );
     assert!(matches!(again(b"agent"), Err(RunError::Resume { .. })), "it is complete");
     ran.nothing_is_left();
+}
+
+#[test]
+fn a_disturbed_block_is_measured_again_and_what_stands_for_it_counts() {
+    // Blocks 1 to 8 are measured; two of them are loud, and the first repeat too.
+    let roles = [&[Role::WarmUp][..], &[Role::Measured; 8]].concat();
+    let loud = Scripted { loud: vec![0, 3, 6, 9] };
+    let ran = ran_in(&loud, &plan(&roles), &[], |_| {});
+    let record = &ran.result.as_ref().unwrap().record;
+    assert_eq!(record.ending, Ending::Complete);
+    let conditions = &record.conditions;
+    assert_eq!((conditions.disturbed, conditions.repeated, conditions.replaced), (2, 2, 1));
+    let run = ran.read();
+    assert_eq!(run.repeats, [Repeat { block: 9, of: 3 }, Repeat { block: 10, of: 3 }]);
+    let aside = [SetAside { block: 9, by: None }, SetAside { block: 3, by: Some(10) }];
+    assert_eq!(run.set_aside, aside);
+    let counting: Vec<u32> =
+        (0..11).filter(|block| run.role(*block, *block == 0) == Role::Measured).collect();
+    assert_eq!(counting, [1, 2, 4, 5, 6, 7, 8, 10]);
+    // Warm-ups are not watched; each other cell is, the repeats' too.
+    assert_eq!(run.conditions.len(), 2 * 10);
+    assert_eq!(run.conditions.iter().filter(|cell| !cell.disturbed.is_empty()).count(), 2 * 3);
+    let told = record.warnings.iter().find(|text| text.contains("disturbed")).unwrap();
+    assert!(told.starts_with("2 of 8 blocks") && told.contains("1 are in the figures as they are"), "{told}");
+    let summary = crate::analysis::summarise(&run, &crate::analysis::Settings::of(&run));
+    assert_eq!(summary.blocks, 8);
+    let rate = summary.rows.iter().find(|row| row.environment == "b" && row.metric == "cpu.integer.rate");
+    assert_eq!(rate.unwrap().n, 8);
+}
+
+#[test]
+fn a_run_that_is_mostly_disturbed_stays_as_it_is_and_says_so() {
+    let loud = Scripted { loud: (0..9).collect() };
+    let ran = ran_in(&loud, &plan(&[Role::Measured; 4]), &[], |_| {});
+    let record = &ran.result.as_ref().unwrap().record;
+    assert_eq!((record.conditions.disturbed, record.conditions.repeated), (4, 0));
+    assert!(record.warnings.iter().any(|text| text.starts_with("4 of 4 blocks")));
+    assert!(ran.events.iter().any(|event| matches!(event, Event::Disturbed { block: 0, .. })));
+    assert!(ran.read().set_aside.is_empty());
+}
+
+#[test]
+fn a_repeat_that_is_cut_short_does_not_count_and_neither_does_a_budget_that_is_spent() {
+    let loud = Scripted { loud: vec![1] };
+    let blocks = [Role::Measured; 4];
+    // The fifth boot of `b` is in the repeat.
+    let ran = ran_in(&loud, &plan(&blocks), &[(5, Fault::StopInWork)], |_| {});
+    assert_eq!(ran.result.as_ref().unwrap().record.ending, Ending::Interrupted);
+    let run = ran.read();
+    assert!(run.samples.iter().any(|sample| sample.block == 4) && run.set_aside.is_empty());
+    let counting: Vec<u32> = (0..5).filter(|block| run.role(*block, false) == Role::Measured).collect();
+    assert_eq!(counting, [0, 1, 2, 3]);
+    let none = ran_in(&loud, &plan(&blocks), &[], |options| options.repeats = Some(0));
+    assert_eq!(none.result.as_ref().unwrap().record.conditions.repeated, 0);
+}
+
+#[test]
+fn who_runs_where_is_recorded() {
+    let ran = ran(&[Role::Measured], &[]);
+    let placement = ran.result.as_ref().unwrap().record.conditions.placement.clone().unwrap();
+    assert_eq!((placement.instances.to_string(), placement.harness.to_string()), ("0".into(), "1-2".into()));
 }

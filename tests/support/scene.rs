@@ -35,6 +35,7 @@ impl Scene {
             qemu: None,
             cache,
             limits: Limits { cpus: 2, memory_bytes: 256 << 20 },
+            cpus: isocost::measure::host::CpuPlacement::here(2),
             start_deadline: DEADLINE,
             stop: StopSignal::new().unwrap(),
         };

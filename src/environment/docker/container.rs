@@ -6,7 +6,8 @@ use std::path::Path;
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, SystemInfo};
 
 use super::image::LABEL;
-use crate::environment::{Limits, cpus};
+use crate::environment::Limits;
+use crate::measure::host::CpuList;
 use crate::suite::DockerSpec;
 
 /// Several environments of a run may be containers; this says whose one is.
@@ -26,7 +27,7 @@ pub(super) struct Wanted<'a> {
     pub image: &'a str,
     pub spec: &'a DockerSpec,
     pub limits: &'a Limits,
-    pub cpus: &'a [u32],
+    pub cpus: &'a CpuList,
     /// Of the host, with the socket in it.
     pub folder: &'a Path,
     /// SELinux keeps a container from any socket of the host's.
@@ -47,7 +48,7 @@ pub(super) fn body(wanted: &Wanted<'_>) -> ContainerCreateBody {
         // Memory and swap together: no swap.
         memory_swap: Some(memory),
         nano_cpus: Some(i64::from(wanted.limits.cpus) * 1_000_000_000),
-        cpuset_cpus: Some(cpus::list(wanted.cpus)),
+        cpuset_cpus: Some(wanted.cpus.to_string()),
         network_mode: Some(if wanted.spec.network { "default" } else { "none" }.to_owned()),
         runtime: Some(wanted.spec.runtime.clone()),
         mounts: Some(vec![mount]),
@@ -110,18 +111,22 @@ mod tests {
 
     const LIMITS: Limits = Limits { cpus: 2, memory_bytes: 256 << 20 };
 
+    fn cpus() -> CpuList {
+        [0, 2].into_iter().collect()
+    }
+
     fn spec(network: bool) -> DockerSpec {
         DockerSpec { runtime: "runc".into(), network }
     }
 
-    fn wanted(spec: &DockerSpec) -> Wanted<'_> {
+    fn wanted<'a>(spec: &'a DockerSpec, cpus: &'a CpuList) -> Wanted<'a> {
         Wanted {
             run_id: "r-1",
             environment: "docker",
             image: "sha256:ab",
             spec,
             limits: &LIMITS,
-            cpus: &[0, 2],
+            cpus,
             folder: Path::new("/scratch/a b:c"),
             selinux: false,
         }
@@ -129,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_request_says_the_limits_the_label_and_no_network() {
-        let body = serde_json::to_value(body(&wanted(&spec(false)))).unwrap();
+        let body = serde_json::to_value(body(&wanted(&spec(false), &cpus()))).unwrap();
         insta::assert_json_snapshot!(body, @r#"
         {
           "Cmd": [
@@ -165,7 +170,7 @@ mod tests {
     #[test]
     fn a_network_and_selinux_are_as_asked_and_as_found() {
         let spec = spec(true);
-        let host = body(&Wanted { selinux: true, ..wanted(&spec) }).host_config.unwrap();
+        let host = body(&Wanted { selinux: true, ..wanted(&spec, &cpus()) }).host_config.unwrap();
         assert_eq!(host.network_mode.unwrap(), "default");
         assert_eq!(host.security_opt.unwrap(), ["label=disable"]);
     }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::agent::AgentListener;
-use super::{Accelerator, Environment, EnvironmentError, Instance, Kind, Prepared, RunContext, cpus, folder};
+use super::{Accelerator, Environment, EnvironmentError, Instance, Kind, Prepared, RunContext, folder};
+use crate::measure::host::CpuList;
 use crate::measure::sample::{Failure, FailureName};
 use crate::suite::DockerSpec;
 
@@ -52,7 +53,7 @@ pub struct DockerEnvironment {
 struct Ready {
     engine: Arc<Engine>,
     image: Image,
-    cpus: Vec<u32>,
+    cpus: CpuList,
     selinux: bool,
     /// Where the engine keeps everything.
     root: String,
@@ -86,10 +87,10 @@ impl DockerEnvironment {
         container::has_runtime(&about.info, wanted)
             .map_err(|known| DockerError::NoRuntime { wanted: wanted.clone(), known })?;
         let image = image::build(&engine, &self.context.run_id, &self.id, &self.context.agent, stop)?;
-        let cpus = cpus::chosen(self.context.limits.cpus);
+        let cpus = self.context.cpus.instances.clone();
         let prepared = Prepared {
             image_bytes: image.bytes,
-            facts: about.facts(&self.address, wanted, &image, &cpus::list(&cpus)),
+            facts: about.facts(&self.address, wanted, &image, &cpus.to_string()),
             warnings: warnings(&about, &engine),
         };
         let ready = Ready {

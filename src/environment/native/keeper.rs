@@ -16,6 +16,7 @@ use crate::environment::cgroup::limit::{Cradle, Entrance};
 use crate::environment::tap::Tap;
 use crate::environment::{cpus, first_instruction};
 use crate::measure::clock::Instant;
+use crate::measure::host::CpuList;
 use crate::measure::sample::{Failure, FailureName};
 use crate::measure::span::Span;
 use crate::sys::{self, Program};
@@ -27,7 +28,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(super) struct Order {
     pub program: Program,
     pub entrance: Option<Entrance>,
-    pub cpus: Vec<u32>,
+    pub cpus: CpuList,
     pub listener: AgentListener,
     pub deadline: Duration,
     pub stop: StopSignal,

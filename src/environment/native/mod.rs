@@ -16,8 +16,9 @@ use super::agent::AgentListener;
 use super::cgroup::limit::{Group, Place};
 use super::{
     Accelerator, Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RUN_VARIABLE, RunContext,
-    cpus, folder,
+    folder,
 };
+use crate::measure::host::CpuList;
 use crate::measure::sample::{Failure, FailureName};
 use crate::sys::Program;
 
@@ -43,7 +44,7 @@ pub struct NativeEnvironment {
 struct Ready {
     agent: PathBuf,
     place: Result<Place, String>,
-    cpus: Vec<u32>,
+    cpus: CpuList,
     folder: TempDir,
 }
 
@@ -69,7 +70,7 @@ impl NativeEnvironment {
         };
         write().map_err(io_failure("write", &agent))?;
         let place = Place::find(&self.context.run_id, &self.context.limits);
-        Ok(Ready { agent, place, cpus: cpus::chosen(self.context.limits.cpus), folder })
+        Ok(Ready { agent, place, cpus: self.context.cpus.instances.clone(), folder })
     }
 
     fn start(&self, ready: &Ready) -> Result<Box<dyn Instance>, Failure> {
@@ -163,7 +164,7 @@ fn describe(ready: &Ready, context: &RunContext) -> Prepared {
     let facts = vec![
         ("agent".to_owned(), ready.agent.display().to_string()),
         ("cgroup".to_owned(), place),
-        ("cpus".to_owned(), format!("{} by affinity; {quota}", cpus::list(&ready.cpus))),
+        ("cpus".to_owned(), format!("{} by affinity; {quota}", ready.cpus)),
     ];
     let image_bytes = u64::try_from(context.agent.len()).ok();
     Prepared { image_bytes, facts, warnings: warnings(&ready.place, &ready.cpus, context) }
@@ -176,7 +177,7 @@ fn version(place: &Place) -> &'static str {
     }
 }
 
-fn warnings(place: &Result<Place, String>, cpus: &[u32], context: &RunContext) -> Vec<String> {
+fn warnings(place: &Result<Place, String>, cpus: &CpuList, context: &RunContext) -> Vec<String> {
     let limits = &context.limits;
     let mut all = Vec::new();
     match place {
@@ -211,6 +212,7 @@ mod tests {
     use super::*;
     use crate::environment::Limits;
     use crate::environment::agent::StopSignal;
+    use crate::measure::host::CpuPlacement;
 
     fn context(scratch: &Path) -> RunContext {
         RunContext {
@@ -221,6 +223,7 @@ mod tests {
             qemu: None,
             cache: scratch.to_owned(),
             limits: Limits { cpus: 1, memory_bytes: 64 << 20 },
+            cpus: CpuPlacement::here(1),
             start_deadline: Duration::from_secs(20),
             stop: StopSignal::new().unwrap(),
         }
@@ -230,13 +233,14 @@ mod tests {
     fn what_was_not_limited_is_told_with_the_next_thing_to_type() {
         let scratch = tempfile::tempdir().unwrap();
         let context = context(scratch.path());
-        let all = warnings(&Err("/sys/fs/cgroup: Permission denied".into()), &[], &context);
+        let all = warnings(&Err("/sys/fs/cgroup: Permission denied".into()), &CpuList::default(), &context);
         assert_eq!(all.len(), 2);
         assert!(all[0].contains("64 MiB") && all[0].contains("systemd-run --user --scope"), "{}", all[0]);
+        let one: CpuList = [0].into_iter().collect();
         let without = Place::V2 { parent: "/cg".into(), cpu: false };
-        assert!(warnings(&Ok(without), &[0], &context)[0].contains("/cg gives no cpu controller"));
+        assert!(warnings(&Ok(without), &one, &context)[0].contains("/cg gives no cpu controller"));
         let whole = Place::V2 { parent: "/cg".into(), cpu: true };
-        assert!(warnings(&Ok(whole), &[0], &context).is_empty());
+        assert!(warnings(&Ok(whole), &one, &context).is_empty());
     }
 
     #[test]

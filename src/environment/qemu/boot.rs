@@ -10,8 +10,10 @@ use super::process::{Launch, QemuProcess, nanos};
 use super::qmp::Monitor;
 use crate::environment::Accelerator;
 use crate::environment::agent::{AgentConnection, AgentListener, StopSignal, Watch};
+use crate::environment::cpus;
 use crate::environment::tap::Tap;
 use crate::measure::clock::Instant;
+use crate::measure::host::CpuList;
 use crate::measure::sample::{Failure, FailureName};
 use crate::measure::span::Span;
 
@@ -45,6 +47,8 @@ pub(crate) struct Start<'a> {
     pub program: &'a Path,
     pub plan: &'a QemuPlan,
     pub run_id: &'a str,
+    /// Where QEMU and its virtual CPUs run.
+    pub cpus: &'a CpuList,
     pub folder: &'a Path,
     pub deadline: Duration,
     pub stop: &'a StopSignal,
@@ -78,7 +82,9 @@ pub(crate) fn start(start: &Start<'_>) -> Result<Started, Failure> {
         cgroup_procs: Vec::new(),
     };
 
-    let mut process = QemuProcess::spawn(&launch).map_err(fails)?;
+    let spawned = cpus::during(start.cpus, || QemuProcess::spawn(&launch));
+    let spawned = spawned.map_err(QemuError::io("set the CPUs of", start.program)).map_err(fails)?;
+    let mut process = spawned.map_err(fails)?;
     let tap = |listener| process.ended_owned().map(|ended| Tap::connection(listener, ended)).map_err(fails);
     let (first, firmware, console) = (tap(first)?, tap(firmware)?, tap(console)?);
     let until = Instant(process.called.0.saturating_add(nanos(start.deadline)));

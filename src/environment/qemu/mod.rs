@@ -69,6 +69,7 @@ impl QemuEnvironment {
             program: &ready.qemu.path,
             plan: &plan,
             run_id: &self.context.run_id,
+            cpus: &self.context.cpus.instances,
             folder: folder.path(),
             deadline: self.context.start_deadline,
             stop: &self.context.stop,
@@ -99,7 +100,9 @@ impl Environment for QemuEnvironment {
     }
 
     fn prepare(&mut self) -> Result<Prepared, EnvironmentError> {
-        let (ready, prepared) = prepare::prepare(&self.spec, &self.context).map_err(|e| self.failed(e))?;
+        let (ready, mut prepared) =
+            prepare::prepare(&self.spec, &self.context).map_err(|e| self.failed(e))?;
+        prepared.facts.push(("cpus".to_owned(), self.context.cpus.instances.to_string()));
         self.ready = Some(ready);
         Ok(prepared)
     }

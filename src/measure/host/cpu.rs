@@ -91,7 +91,7 @@ fn smt(files: &Files) -> Option<bool> {
     Some(siblings.len() > 1)
 }
 
-fn allowed(status: &str) -> Option<CpuList> {
+pub(super) fn allowed(status: &str) -> Option<CpuList> {
     let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
     line.parse().ok()
 }

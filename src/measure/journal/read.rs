@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::folder::{JOURNAL_FILE, RUN_FILE};
-use super::{Record, StartRecord, Timeline, parse};
+use super::{CellConditions, Record, Repeat, SetAside, StartRecord, Timeline, parse};
 use crate::measure::name::Names;
 use crate::measure::record::{RunRecord, SCHEMA};
 use crate::measure::sample::Sample;
+use crate::plan::Role;
 
 /// All of a run that is on disk.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,10 +25,34 @@ pub struct Run {
     pub starts: Vec<StartRecord>,
     /// Memory over time.
     pub timelines: Vec<Timeline>,
+    /// What the host did in each cell.
+    pub conditions: Vec<CellConditions>,
+    /// Blocks beyond the plan.
+    pub repeats: Vec<Repeat>,
+    /// Blocks that are not analysed because others stand for them.
+    pub set_aside: Vec<SetAside>,
     /// The run ended by itself, by its budget or by a signal it saw; not by `kill -9`.
     pub complete: bool,
     /// The last line was cut short and is left out.
     pub dropped_tail: bool,
+}
+
+impl Run {
+    /// What a block counts as; by the sample's own word (`warm_up`) where the plan does not have the block.
+    #[must_use]
+    pub fn role(&self, block: u32, warm_up: bool) -> Role {
+        let stands = |repeat: &Repeat| self.set_aside.iter().any(|one| one.by == Some(repeat.block));
+        let beyond = self.repeats.iter().find(|repeat| repeat.block == block);
+        if self.set_aside.iter().any(|one| one.block == block) || beyond.is_some_and(|one| !stands(one)) {
+            return Role::SetAside;
+        }
+        let planned = usize::try_from(block).ok().and_then(|index| self.record.plan.blocks.get(index));
+        match planned.filter(|planned| planned.index == block) {
+            Some(planned) => planned.role,
+            None if warm_up => Role::WarmUp,
+            None => Role::Measured,
+        }
+    }
 }
 
 /// Why a run folder cannot be read.
@@ -88,6 +113,9 @@ pub fn read(dir: &Path) -> Result<Run, JournalError> {
         samples: parsed.samples,
         starts: parsed.starts,
         timelines: parsed.timelines,
+        conditions: parsed.conditions,
+        repeats: parsed.repeats,
+        set_aside: parsed.set_aside,
         complete: parsed.end.is_some(),
         dropped_tail,
     })
@@ -137,6 +165,9 @@ struct Parsed {
     samples: Vec<Sample>,
     starts: Vec<StartRecord>,
     timelines: Vec<Timeline>,
+    conditions: Vec<CellConditions>,
+    repeats: Vec<Repeat>,
+    set_aside: Vec<SetAside>,
     end: Option<usize>,
 }
 
@@ -153,6 +184,9 @@ impl Parsed {
             Record::Sample(sample) => self.samples.push(sample),
             Record::Start(start) => self.starts.push(start),
             Record::Timeline(timeline) => self.timelines.push(timeline),
+            Record::Conditions(conditions) => self.conditions.push(conditions),
+            Record::Repeat(repeat) => self.repeats.push(repeat),
+            Record::SetAside(aside) => self.set_aside.push(aside),
             Record::End => self.end = Some(self.lines),
         }
         Ok(())
@@ -173,6 +207,9 @@ impl Parsed {
         self.samples.append(&mut next.samples);
         self.starts.append(&mut next.starts);
         self.timelines.append(&mut next.timelines);
+        self.conditions.append(&mut next.conditions);
+        self.repeats.append(&mut next.repeats);
+        self.set_aside.append(&mut next.set_aside);
         Ok(())
     }
 }

@@ -1,0 +1,198 @@
+//! Is a run precise enough to stop, and what stopped each metric?
+//!
+//! Asked at ten, twenty and forty blocks only, and never of a difference: a run that looks again and again for significance
+//! finds it in 5.5 % of cases where 1 % was promised. The width of an interval says nothing of which way a comparison will
+//! go, so stopping on it leaves false alarms as they are.
+
+use serde::{Deserialize, Serialize};
+
+use super::group::{Series, group};
+use super::statistics::{median, order};
+use crate::environment::Accelerator;
+use crate::measure::journal::Run;
+use crate::measure::metric::Metric;
+use crate::measure::record::Ending;
+
+/// At these numbers of measured blocks a run may stop.
+pub const LOOKS: [u32; 3] = [10, 20, 40];
+
+/// How precise one headline metric of one environment is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Precision {
+    /// The environment's id.
+    pub environment: String,
+    /// What executed it.
+    pub accelerator: Accelerator,
+    /// The workload's id.
+    pub workload: String,
+    /// The metric's name.
+    pub metric: String,
+    /// Values.
+    pub n: u32,
+    /// Half the 95 % interval of the median, as a fraction of it; `None`: too few values for an interval.
+    pub half_width: Option<f64>,
+    /// What ended its measuring; `None` while the run goes on, or where it was killed.
+    pub stopped: Option<Stopped>,
+}
+
+/// What ended the measuring of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stopped {
+    /// It is as precise as was asked.
+    Precision,
+    /// All planned blocks were measured.
+    Blocks,
+    /// The time was spent.
+    Budget,
+    /// A signal came.
+    Signal,
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// What a person asks first: readiness, idle memory, and how fast work is.
+#[must_use]
+pub fn is_headline(metric: &Metric) -> bool {
+    matches!(metric.name, "startup.ready" | "memory.total.idle") || metric.name.ends_with(".rate")
+}
+
+/// The precision of each headline metric, in the order of a report. A series without a single value has none to reach.
+#[must_use]
+pub fn precisions(run: &Run, target: Option<f64>) -> Vec<Precision> {
+    let groups = group(run);
+    let headline =
+        groups.series.iter().filter(|one| one.metric.is_some_and(is_headline) && !one.taken.is_empty());
+    headline.map(|one| of(one, run.record.ending, target)).collect()
+}
+
+/// May the run stop after so many measured blocks? Where every headline metric is as precise as `target`, a fraction.
+#[must_use]
+pub fn enough(run: &Run, blocks: u32, target: f64) -> bool {
+    let all = || precisions(run, Some(target));
+    LOOKS.contains(&blocks) && reached(&all(), target)
+}
+
+fn reached(all: &[Precision], target: f64) -> bool {
+    !all.is_empty() && all.iter().all(|one| one.half_width.is_some_and(|width| width <= target))
+}
+
+fn of(series: &Series<'_>, ending: Ending, target: Option<f64>) -> Precision {
+    let half_width = half_width(series);
+    let precise = target.zip(half_width).is_some_and(|(target, width)| width <= target);
+    let key = series.key;
+    Precision {
+        environment: key.environment.to_owned(),
+        accelerator: key.accelerator,
+        workload: key.workload.to_owned(),
+        metric: key.metric.to_owned(),
+        n: u32::try_from(series.taken.len()).unwrap_or(u32::MAX),
+        half_width,
+        stopped: stopped(ending, precise),
+    }
+}
+
+fn stopped(ending: Ending, precise: bool) -> Option<Stopped> {
+    Some(match ending {
+        Ending::Unfinished => return None,
+        _ if precise => Stopped::Precision,
+        // It ended because all were precise; one that is not any more lost a value to a block that was set aside.
+        Ending::Precision | Ending::Complete => Stopped::Blocks,
+        Ending::Budget => Stopped::Budget,
+        Ending::Interrupted => Stopped::Signal,
+    })
+}
+
+fn half_width(series: &Series<'_>) -> Option<f64> {
+    let sorted = order::sorted(&series.taken.iter().map(|one| one.value).collect::<Vec<_>>());
+    let (low, high) = median::interval(&sorted, 0.95)?;
+    let middle = order::median(&sorted)?;
+    let half = (high - low) / 2.0;
+    if half == 0.0 { Some(0.0) } else { (middle > 0.0).then(|| half / middle) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::example;
+    use super::*;
+    use crate::measure::metric;
+    use crate::measure::sample::FailureName;
+
+    /// Two environments whose rates waver by this fraction about 100.
+    fn run(blocks: u32, waver: f64) -> Run {
+        let mut run = example::run(blocks);
+        for block in 2..blocks + 2 {
+            let up = f64::from(block * 7 % 11) / 5.0 - 1.0;
+            for id in ["native", "docker"] {
+                run.samples.push(example::sample(block, id, "cpu.integer.rate", 100.0 * (1.0 + waver * up)));
+                run.samples.push(example::sample(block, id, "end.total", 1.0 + f64::from(block)));
+            }
+        }
+        run
+    }
+
+    #[test]
+    fn a_run_is_looked_at_three_times_only() {
+        let precise = run(40, 0.0001);
+        let when: Vec<u32> = (0..100).filter(|blocks| enough(&precise, *blocks, 0.02)).collect();
+        assert_eq!(when, LOOKS);
+        assert!(!enough(&run(40, 0.5), 40, 0.02));
+    }
+
+    #[test]
+    fn every_headline_metric_must_be_precise_and_others_need_not() {
+        let mut run = run(20, 0.001);
+        assert!(enough(&run, 20, 0.01));
+        // Few values, and far apart: one more environment's memory.
+        for block in 2..8 {
+            run.samples.push(example::sample(block, "native", "memory.total.idle", f64::from(block) * 1e6));
+        }
+        assert!(!enough(&run, 20, 0.01));
+        assert!(enough(&run, 20, 0.9));
+    }
+
+    #[test]
+    fn what_has_no_value_or_no_interval() {
+        let mut failing = run(10, 0.001);
+        failing.samples.push(example::failed(3, "docker", "startup.ready", FailureName::NeverReady));
+        assert!(enough(&failing, 10, 0.02));
+        assert!(!enough(&run(5, 0.0), 10, 0.02), "five values have no 95 % interval");
+        assert!(!enough(&example::run(10), 10, 0.02), "nothing was measured");
+    }
+
+    #[test]
+    fn each_metric_says_what_stopped_it() {
+        let mut run = run(20, 0.001);
+        for block in 2..22 {
+            run.samples.push(example::sample(block, "native", "startup.ready", f64::from(block)));
+        }
+        let of = |ending: Ending, run: &mut Run| {
+            run.record.ending = ending;
+            let all = precisions(run, Some(0.01));
+            let one = |name: &str| all.iter().find(|one| one.metric == name).unwrap().stopped;
+            (one("cpu.integer.rate"), one("startup.ready"))
+        };
+        let precise = Some(Stopped::Precision);
+        assert_eq!(of(Ending::Complete, &mut run), (precise, Some(Stopped::Blocks)));
+        assert_eq!(of(Ending::Budget, &mut run), (precise, Some(Stopped::Budget)));
+        assert_eq!(of(Ending::Interrupted, &mut run), (precise, Some(Stopped::Signal)));
+        assert_eq!(of(Ending::Unfinished, &mut run), (None, None));
+        assert_eq!(Stopped::Precision.to_string(), "precision");
+        assert!(precisions(&run, None).iter().all(|one| one.half_width.is_some()));
+    }
+
+    #[test]
+    fn headlines_are_of_every_family() {
+        let names: Vec<&str> =
+            metric::CATALOGUE.iter().filter(|one| is_headline(one)).map(|one| one.name).collect();
+        for family in ["startup.ready", "memory.total.idle", "cpu.integer.rate", "disk.sync.rate"] {
+            assert!(names.contains(&family), "{names:?}");
+        }
+        assert!(!names.iter().any(|name| name.contains("phase") || name.contains("host-cpu")));
+    }
+}
