@@ -55,6 +55,18 @@ impl std::fmt::Display for Stopped {
     }
 }
 
+impl Precision {
+    /// How near it came to what was asked, and what stopped it.
+    #[must_use]
+    pub fn sentence(&self, target: f64) -> String {
+        let came = self.half_width.map_or("has too few values for a precision".to_owned(), |width| {
+            format!("half its interval is {:.1} % of the median", width * 1e2)
+        });
+        let stopped = self.stopped.map(|by| format!("; stopped by {by}")).unwrap_or_default();
+        format!("{came}, {:.1} % was asked{stopped}", target * 1e2)
+    }
+}
+
 /// What a person asks first: readiness, idle memory, and how fast work is.
 #[must_use]
 pub fn is_headline(metric: &Metric) -> bool {
@@ -184,6 +196,22 @@ mod tests {
         assert_eq!(of(Ending::Unfinished, &mut run), (None, None));
         assert_eq!(Stopped::Precision.to_string(), "precision");
         assert!(precisions(&run, None).iter().all(|one| one.half_width.is_some()));
+    }
+
+    #[test]
+    fn rows_say_it_where_it_was_asked() {
+        let mut run = run(20, 0.001);
+        let notes = |run: &Run| {
+            let summary = super::super::summarise(run, &super::super::Settings::of(run));
+            let row = summary.rows.into_iter().find(|row| row.metric == "cpu.integer.rate");
+            row.unwrap().notes.into_iter().filter(|note| note.contains("asked")).collect::<Vec<_>>()
+        };
+        assert!(notes(&run).is_empty());
+        run.record.conditions.precision = Some(0.02);
+        assert_eq!(
+            notes(&run),
+            ["half its interval is 0.1 % of the median, 2.0 % was asked; stopped by precision"]
+        );
     }
 
     #[test]

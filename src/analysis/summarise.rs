@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::group::{Groups, Key, Series, group, kind_of};
 use super::settings::Settings;
 use super::summary::{Comparability, Effect, Latency, Missing, Ratio, Row, Summary};
-use super::{comparability, latency, pair, row};
+use super::{comparability, latency, pair, precision, row};
 use crate::environment::Kind;
 use crate::measure::journal::Run;
 use crate::measure::record::RunRecord;
@@ -22,6 +22,7 @@ pub fn summarise(run: &Run, settings: &Settings) -> Summary {
     let (mut rows, latencies): (Vec<Row>, Vec<Option<Latency>>) =
         on_all_cpus(&series, |at, one| context.row(one, at as u64)).into_iter().unzip();
     note_accelerators(&mut rows);
+    note_precision(&mut rows, run);
     Summary {
         rows,
         control: control.map(str::to_owned),
@@ -80,6 +81,20 @@ fn note_accelerators(rows: &mut [Row]) {
         if other.is_some() {
             row.notes
                 .push("this environment ran under two accelerators; their samples are kept apart".to_owned());
+        }
+    }
+}
+
+/// Where a precision was asked for, each headline metric says how near it came and what stopped it.
+fn note_precision(rows: &mut [Row], run: &Run) {
+    let Some(target) = run.record.conditions.precision else { return };
+    for one in precision::precisions(run, Some(target)) {
+        let row = rows.iter_mut().find(|row| {
+            (&row.environment, row.accelerator, &row.workload, &row.metric)
+                == (&one.environment, one.accelerator, &one.workload, &one.metric)
+        });
+        if let Some(row) = row {
+            row.notes.push(one.sentence(target));
         }
     }
 }

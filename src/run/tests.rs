@@ -467,3 +467,14 @@ fn who_runs_where_is_recorded() {
     let placement = ran.result.as_ref().unwrap().record.conditions.placement.clone().unwrap();
     assert_eq!((placement.instances.to_string(), placement.harness.to_string()), ("0".into(), "1-2".into()));
 }
+
+#[test]
+fn a_run_stops_where_it_is_precise_enough_and_only_at_a_look() {
+    let precise = ran_with(&plan(&[Role::Measured; 12]), &[], |options| options.precision = Some(1e9));
+    let outcome = precise.result.as_ref().unwrap();
+    assert_eq!(outcome.record.ending, Ending::Precision);
+    let blocks = |ran: &Ran| ran.read().samples.iter().map(|sample| sample.block).max().unwrap() + 1;
+    assert_eq!(blocks(&precise), 10);
+    let never = ran_with(&plan(&[Role::Measured; 12]), &[], |options| options.precision = Some(1e-12));
+    assert_eq!((never.result.as_ref().unwrap().record.ending, blocks(&never)), (Ending::Complete, 12));
+}
