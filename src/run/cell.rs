@@ -66,7 +66,7 @@ pub(super) fn run(
     environment: &mut dyn Environment,
     log: &mut Log<'_>,
 ) -> Result<CellResult, WriteError> {
-    let before = cell.surroundings.map(Surroundings::look);
+    let before = cell.surroundings.map(|host| host.look());
     let piece = Piece::begin(&cell.at, "start");
     let instance = match environment.boot() {
         Ok(instance) => instance,

@@ -67,11 +67,6 @@ impl Repeats {
         let set_aside = self.waiting.pop_front()?;
         Some(Settled { set_aside, by: Some(repeat) })
     }
-
-    /// Disturbed blocks that are in the analysis all the same.
-    pub(super) fn remaining(&self) -> u32 {
-        u32::try_from(self.waiting.len()).unwrap_or(u32::MAX)
-    }
 }
 
 #[cfg(test)]
@@ -90,14 +85,14 @@ mod tests {
         assert_eq!(repeats.next(), Some((11, 3)));
         assert_eq!(repeats.ended(11, false), Some(Settled { set_aside: 3, by: Some(11) }));
         // A quarter of eight is two.
-        assert_eq!((repeats.next(), repeats.remaining()), (None, 1));
+        assert_eq!((repeats.next(), repeats.waiting.len()), (None, 1));
     }
 
     #[test]
     fn a_run_that_was_mostly_disturbed_is_not_mended() {
         let mut repeats = Repeats::new(4, Some(9), 4);
         (0..4).for_each(|block| repeats.done(block, block < 3));
-        assert_eq!((repeats.next(), repeats.remaining()), (None, 3));
+        assert_eq!((repeats.next(), repeats.waiting.len()), (None, 3));
         let mut off = Repeats::new(4, Some(0), 4);
         (0..4).for_each(|block| off.done(block, block == 1));
         assert_eq!(off.next(), None);
