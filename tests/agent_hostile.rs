@@ -91,6 +91,7 @@ fn environment(misdeed: Misdeed, deadline: Duration, scratch: &Path) -> Option<Q
         qemu: None,
         cache,
         limits: Limits { cpus: 1, memory_bytes: 256 << 20 },
+        cpus: isocost::measure::host::CpuPlacement::here(1),
         start_deadline: deadline,
         stop: StopSignal::new().unwrap(),
     };

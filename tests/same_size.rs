@@ -72,3 +72,44 @@ fn three_environments_are_alike_in_all_that_must_match() {
     }
     assert_eq!(scene.left(), Vec::<std::path::PathBuf>::new());
 }
+
+/// CPUs that the threads of a process may use, each list once.
+fn allowed(pid: u32) -> std::collections::BTreeSet<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|task| task.unwrap().path());
+    let list = |task: std::path::PathBuf| {
+        let status = std::fs::read_to_string(task.join("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        line.unwrap().trim().to_owned()
+    };
+    tasks.map(list).collect()
+}
+
+#[test]
+fn instances_run_where_the_harness_does_not() {
+    let placement = isocost::measure::host::CpuPlacement::here(1);
+    if placement.shared {
+        let why = format!("this host has one core: {placement:?}");
+        return scene::skip("instances_run_where_the_harness_does_not", &why);
+    }
+    let mut one_cpu = Scene::new("one-cpu");
+    one_cpu.context.limits.cpus = 1;
+    one_cpu.context.cpus = placement.clone();
+    for mut environment in environments(&one_cpu) {
+        let kind = environment.kind();
+        if let Err(error) = environment.prepare() {
+            return scene::skip("instances_run_where_the_harness_does_not", &error.to_string());
+        }
+        let mut instance = boot(&mut *environment);
+        let accounts = instance.accounts();
+        // QEMU is the engine of its guest; that of a container runs where it likes.
+        let account = if kind == Kind::Qemu { &accounts.engine } else { &accounts.instance };
+        assert!(!account.roots.is_empty(), "{kind:?}");
+        for pid in &account.roots {
+            let expected = std::collections::BTreeSet::from([placement.instances.to_string()]);
+            assert_eq!(allowed(*pid), expected, "{kind:?}");
+        }
+        assert_eq!(equality::cpus(&instance.inspect(DEADLINE).unwrap()), Some(1.0), "{kind:?}");
+        instance.stop().unwrap();
+        environment.dispose().unwrap();
+    }
+}

@@ -1,20 +1,31 @@
 //! Is a run precise enough to stop, and what stopped each metric?
 //!
-//! Asked at ten, twenty and forty blocks only, and never of a difference: a run that looks again and again for significance
+//! Asked at 10, 20, 40, … blocks only, and never of a difference: a run that looks again and again for significance
 //! finds it in 5.5 % of cases where 1 % was promised. The width of an interval says nothing of which way a comparison will
 //! go, so stopping on it leaves false alarms as they are.
 
 use serde::{Deserialize, Serialize};
 
 use super::group::{Series, group};
-use super::statistics::{median, order};
+use super::matters::headline;
+use super::row;
+use super::settings::Settings;
+use super::statistics::order;
 use crate::environment::Accelerator;
 use crate::measure::journal::Run;
-use crate::measure::metric::Metric;
 use crate::measure::record::Ending;
 
-/// At these numbers of measured blocks a run may stop.
-pub const LOOKS: [u32; 3] = [10, 20, 40];
+/// Blocks at the first look.
+const FIRST_LOOK: u32 = 10;
+
+/// Blocks that are enough where nobody says how many: the third look.
+pub const MOST_BLOCKS: u32 = 40;
+
+/// May a run stop after so many measured blocks? Looks double, so that there are few of them.
+#[must_use]
+pub fn is_look(blocks: u32) -> bool {
+    blocks.is_multiple_of(FIRST_LOOK) && (blocks / FIRST_LOOK).is_power_of_two()
+}
 
 /// How precise one headline metric of one environment is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -67,34 +78,27 @@ impl Precision {
     }
 }
 
-/// What a person asks first: readiness, idle memory, and how fast work is.
-#[must_use]
-pub fn is_headline(metric: &Metric) -> bool {
-    matches!(metric.name, "startup.ready" | "memory.total.idle") || metric.name.ends_with(".rate")
-}
-
 /// The precision of each headline metric, in the order of a report. A series without a single value has none to reach.
 #[must_use]
 pub fn precisions(run: &Run, target: Option<f64>) -> Vec<Precision> {
     let groups = group(run);
-    let headline =
-        groups.series.iter().filter(|one| one.metric.is_some_and(is_headline) && !one.taken.is_empty());
-    headline.map(|one| of(one, run.record.ending, target)).collect()
+    let settings = Settings::of(run);
+    // A series has the random stream of its row, so that both have one interval.
+    let headlines =
+        (0..).zip(&groups.series).filter(|(_, one)| headline(one.key.metric) && !one.taken.is_empty());
+    headlines
+        .map(|(stream, one)| of(one, half_width(one, &settings, stream), run.record.ending, target))
+        .collect()
 }
 
-/// May the run stop after so many measured blocks? Where every headline metric is as precise as `target`, a fraction.
+/// Is every headline metric as precise as `target`, a fraction? Not where there is none.
 #[must_use]
-pub fn enough(run: &Run, blocks: u32, target: f64) -> bool {
-    let all = || precisions(run, Some(target));
-    LOOKS.contains(&blocks) && reached(&all(), target)
-}
-
-fn reached(all: &[Precision], target: f64) -> bool {
+pub fn enough(run: &Run, target: f64) -> bool {
+    let all = precisions(run, Some(target));
     !all.is_empty() && all.iter().all(|one| one.half_width.is_some_and(|width| width <= target))
 }
 
-fn of(series: &Series<'_>, ending: Ending, target: Option<f64>) -> Precision {
-    let half_width = half_width(series);
+fn of(series: &Series<'_>, half_width: Option<f64>, ending: Ending, target: Option<f64>) -> Precision {
     let precise = target.zip(half_width).is_some_and(|(target, width)| width <= target);
     let key = series.key;
     Precision {
@@ -119,9 +123,9 @@ fn stopped(ending: Ending, precise: bool) -> Option<Stopped> {
     })
 }
 
-fn half_width(series: &Series<'_>) -> Option<f64> {
+fn half_width(series: &Series<'_>, settings: &Settings, stream: u64) -> Option<f64> {
     let sorted = order::sorted(&series.taken.iter().map(|one| one.value).collect::<Vec<_>>());
-    let (low, high) = median::interval(&sorted, 0.95)?;
+    let (low, high) = row::interval(series, &sorted, settings, stream)?;
     let middle = order::median(&sorted)?;
     let half = (high - low) / 2.0;
     if half == 0.0 { Some(0.0) } else { (middle > 0.0).then(|| half / middle) }
@@ -149,32 +153,44 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_looked_at_three_times_only() {
-        let precise = run(40, 0.0001);
-        let when: Vec<u32> = (0..100).filter(|blocks| enough(&precise, *blocks, 0.02)).collect();
-        assert_eq!(when, LOOKS);
-        assert!(!enough(&run(40, 0.5), 40, 0.02));
+    fn looks_are_few_and_double() {
+        let looks: Vec<u32> = (0..200).filter(|blocks| is_look(*blocks)).collect();
+        assert_eq!(looks, [10, 20, 40, 80, 160]);
+        assert!(is_look(MOST_BLOCKS));
+    }
+
+    #[test]
+    fn a_half_width_is_that_of_the_row() {
+        let run = run(10, 0.1);
+        assert!(enough(&run, 0.2) && !enough(&run, 0.02));
+        let summary = super::super::summarise(&run, &Settings::of(&run));
+        let row = summary.rows.iter().find(|row| row.metric == "cpu.integer.rate").unwrap();
+        let median = row.median.unwrap();
+        let interval = median.interval.unwrap();
+        let all = precisions(&run, None);
+        let one = all.iter().find(|one| one.environment == row.environment).unwrap();
+        assert_eq!(one.half_width, Some((interval.high - interval.low) / 2.0 / median.value));
     }
 
     #[test]
     fn every_headline_metric_must_be_precise_and_others_need_not() {
         let mut run = run(20, 0.001);
-        assert!(enough(&run, 20, 0.01));
+        assert!(enough(&run, 0.01));
         // Few values, and far apart: one more environment's memory.
         for block in 2..8 {
             run.samples.push(example::sample(block, "native", "memory.total.idle", f64::from(block) * 1e6));
         }
-        assert!(!enough(&run, 20, 0.01));
-        assert!(enough(&run, 20, 0.9));
+        assert!(!enough(&run, 0.01));
+        assert!(enough(&run, 0.9));
     }
 
     #[test]
     fn what_has_no_value_or_no_interval() {
         let mut failing = run(10, 0.001);
         failing.samples.push(example::failed(3, "docker", "startup.ready", FailureName::NeverReady));
-        assert!(enough(&failing, 10, 0.02));
-        assert!(!enough(&run(5, 0.0), 10, 0.02), "five values have no 95 % interval");
-        assert!(!enough(&example::run(10), 10, 0.02), "nothing was measured");
+        assert!(enough(&failing, 0.02));
+        assert!(!enough(&run(5, 0.0), 0.02), "five values have no 95 % interval");
+        assert!(!enough(&example::run(10), 0.02), "nothing was measured");
     }
 
     #[test]
@@ -217,7 +233,7 @@ mod tests {
     #[test]
     fn headlines_are_of_every_family() {
         let names: Vec<&str> =
-            metric::CATALOGUE.iter().filter(|one| is_headline(one)).map(|one| one.name).collect();
+            metric::CATALOGUE.iter().filter(|one| headline(one.name)).map(|one| one.name).collect();
         for family in ["startup.ready", "memory.total.idle", "cpu.integer.rate", "disk.sync.rate"] {
             assert!(names.contains(&family), "{names:?}");
         }

@@ -47,7 +47,12 @@ fn location(series: &Series<'_>, sorted: &[f64], settings: &Settings, stream: u6
 }
 
 /// With one value a block the interval has an exact form; several of a block share its state, and blocks are resampled.
-fn interval(series: &Series<'_>, sorted: &[f64], settings: &Settings, stream: u64) -> Option<(f64, f64)> {
+pub(super) fn interval(
+    series: &Series<'_>,
+    sorted: &[f64],
+    settings: &Settings,
+    stream: u64,
+) -> Option<(f64, f64)> {
     let blocks = series.blocks();
     if blocks.len() == sorted.len() {
         return median::interval(sorted, settings.confidence);

@@ -145,12 +145,12 @@ pub(super) struct RunArguments {
 }
 
 /// How a plan is carried out, wherever it came from.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, Clone, Args)]
 pub(super) struct How {
     /// The run folder [default: reports/RUN-ID]
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) output: Option<PathBuf>,
-    /// Stop at 10, 20 or 40 blocks once half the 95 % interval of every headline metric is below this, such as 2%
+    /// Stop at 10, 20, 40, … blocks once half the 95 % interval of every headline metric is at most this, such as 2% (40 blocks at most, unless --blocks says otherwise)
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub(super) precision: Option<f64>,
     /// Measure at most so many blocks again that others disturbed [default: a quarter of them]

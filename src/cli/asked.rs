@@ -9,7 +9,7 @@ use super::args::{How, RunArguments};
 use super::refusal::Refusal;
 use crate::analysis::precision;
 use crate::measure::host;
-use crate::plan::{self, Block, Narrowing, Plan};
+use crate::plan::{self, Block, Narrowing, Plan, Role};
 use crate::suite::{self, HostSize, KindSpec, Misfit, Source, Step, Suite};
 
 /// The plan of `isocost run`.
@@ -22,8 +22,8 @@ pub(super) fn plan(arguments: &RunArguments) -> Result<Plan, Refusal> {
     let by = Narrowing {
         environments: arguments.env.clone(),
         workloads: arguments.workload.clone(),
-        // With a precision to reach, the last look is the most there is.
-        blocks: arguments.blocks.or(arguments.how.precision.and(precision::LOOKS.last().copied())),
+        // A precision to reach takes as many as it takes, within reason.
+        blocks: arguments.blocks.or(arguments.how.precision.map(|_| precision::MOST_BLOCKS)),
         ..of(&arguments.how)
     };
     let suite = plan::narrow(&whole, &by)?;
@@ -99,6 +99,14 @@ pub(super) fn warnings(plan: &Plan, how: &How) -> Vec<String> {
         if is_set && !any_vm {
             all.push(format!("{flag} changes nothing: the plan has no virtual machine"));
         }
+    }
+    let measured = plan.blocks.iter().filter(|block| block.role == Role::Measured).count() as u64;
+    if how.precision.is_some()
+        && !(0..=measured).any(|blocks| u32::try_from(blocks).is_ok_and(precision::is_look))
+    {
+        all.push(format!(
+            "--precision changes nothing: it is first looked at after 10 blocks, and the plan has {measured}"
+        ));
     }
     all
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::RerunArguments;
+use super::args::{How, RerunArguments};
 use super::console::Console;
 use super::exit::Exit;
 use super::refusal::Refusal;
@@ -21,15 +21,18 @@ use crate::report;
 pub(super) fn rerun(arguments: &RerunArguments, console: Console, cache: &Path) -> Result<Exit, Refusal> {
     let theirs = Reported::read(&arguments.run)?;
     let record = arguments.run.join(RUN_FILE);
-    let plan = asked::plan_again(&theirs.run.record.plan, &arguments.how, &record)?;
+    // What stopped theirs stops this one.
+    let precision = arguments.how.precision.or(theirs.run.record.conditions.precision);
+    let how = &How { precision, ..arguments.how.clone() };
+    let plan = asked::plan_again(&theirs.run.record.plan, how, &record)?;
     theirs.remark(console);
-    for line in before(&theirs.run.record, &arguments.how)? {
+    for line in before(&theirs.run.record, how)? {
         console.note(&format!("not as in that run: {line}"));
     }
-    if arguments.how.dry_run {
-        return execution::dry_run("rerun", &plan, &arguments.how, console);
+    if how.dry_run {
+        return execution::dry_run("rerun", &plan, how, console);
     }
-    let carried = execution::carry_out(&plan, &arguments.how, console, cache)?;
+    let carried = execution::carry_out(&plan, how, console, cache)?;
     let yours = Reported::read(&carried.outcome.folder)?;
     let mut files = yours.write(None)?;
     let side_by_side = report::side_by_side(&[(&theirs.run, &theirs.summary), (&yours.run, &yours.summary)]);
@@ -46,7 +49,7 @@ pub(super) fn rerun(arguments: &RerunArguments, console: Console, cache: &Path) 
 }
 
 /// What is known to differ before anything boots.
-fn before(theirs: &RunRecord, how: &super::args::How) -> Result<Vec<String>, Refusal> {
+fn before(theirs: &RunRecord, how: &How) -> Result<Vec<String>, Refusal> {
     let mut lines = Vec::new();
     let agent = crate::image::kernel::sha256_hex(&asked::agent(how)?);
     lines.extend(differs("the agent's SHA-256", &theirs.agent_sha256, &agent));

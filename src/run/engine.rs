@@ -241,11 +241,9 @@ impl<'a> Running<'a> {
 
     /// Asked of what is on disk: a run that is read again later gives the same answer.
     fn is_precise(&self) -> bool {
-        let (Some(target), blocks) = (self.given.options.precision, self.repeats.measured()) else {
-            return false;
-        };
-        precision::LOOKS.contains(&blocks)
-            && journal::read(&self.folder).is_ok_and(|run| precision::enough(&run, blocks, target))
+        let Some(target) = self.given.options.precision else { return false };
+        precision::is_look(self.repeats.measured())
+            && journal::read(&self.folder).is_ok_and(|run| precision::enough(&run, target))
     }
 
     fn spent(&self) -> bool {

@@ -49,7 +49,7 @@ pub struct RunOptions {
     pub others: BTreeMap<String, Other>,
     /// No block begins after this long.
     pub budget: Option<Duration>,
-    /// Stop at ten, twenty or forty blocks where every headline metric is as precise as this: half its 95 % interval, as a
+    /// Stop at 10, 20, 40, … blocks where every headline metric is as precise as this: half its 95 % interval, as a
     /// fraction.
     pub precision: Option<f64>,
     /// Disturbed blocks that are measured again at the end, at most; `None`: a quarter of those measured.
