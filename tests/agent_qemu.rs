@@ -5,9 +5,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use isocost::environment::agent::StopSignal;
+use isocost::environment::agent::{AgentListener, StopSignal, Watch};
+use isocost::environment::qemu::args::{Board, Channels, Disk, QemuPlan, arguments};
+use isocost::environment::qemu::process::{Launch, QemuProcess};
 use isocost::environment::qemu::{QemuEnvironment, version};
-use isocost::environment::{Environment, Instance, Limits, RunContext};
+use isocost::environment::{Accelerator, Environment, Instance, Limits, RunContext};
+use isocost::image::{disk, guest, kernel, tsc};
 use isocost::measure::clock::Instant;
 use isocost::measure::counters::device::Device;
 use isocost::measure::counters::vouch;
@@ -198,4 +201,47 @@ fn the_hosts_disk_vouches_for_what_the_guest_writes() {
         instance.stop().unwrap();
         environment.dispose().unwrap();
     }
+}
+
+/// The harness is gone, QEMU is not: nobody would ever end this guest but itself.
+#[test]
+fn a_guest_that_is_hung_up_on_powers_itself_off() {
+    let scratch = scratch();
+    let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    let Some(environment) = environment(Machine::Microvm, DiskFormat::Qcow2, scratch.path()) else { return };
+    drop(environment);
+    let kernel = kernel::resolve(&KernelChoice::Debian(None), &cache).unwrap();
+    let at = |name: &str| scratch.path().join(name);
+    let initramfs = guest::initramfs(&kernel, Machine::Microvm, isocost::agent::bytes(), Vec::new());
+    std::fs::write(at("initramfs"), initramfs.unwrap()).unwrap();
+    let mut words = guest::boot_line(Machine::Microvm, tsc::host_tsc_khz()).unwrap();
+    words.extend(["isocost.layer=/dev/vda".into(), "isocost.off=reboot".into()]);
+    let path = disk::overlay_qcow2(&disk::base(&cache, 4 << 30).unwrap(), scratch.path()).unwrap();
+    let plan = QemuPlan {
+        board: Board {
+            machine: Machine::Microvm,
+            options: guest::parts(Machine::Microvm).unwrap().machine_options,
+            accelerator: Accelerator::Tcg,
+            cpus: 1,
+            memory_bytes: MEMORY_BYTES,
+        },
+        kernel: kernel.vmlinux.unwrap(),
+        initrd: Some(at("initramfs")),
+        append: words.join(" "),
+        disks: vec![Disk { path, format: DiskFormat::Qcow2, direct: false, read_only: false }],
+        channels: Channels { agent: Some(at("agent")), ..Channels::default() },
+    };
+    let listener = AgentListener::bind(&at("agent")).unwrap();
+    let launch = Launch {
+        program: version::find().unwrap().path,
+        arguments: arguments(&plan),
+        run_id: "test-hung-up".into(),
+        cgroup_procs: Vec::new(),
+    };
+    let mut process = QemuProcess::spawn(&launch).unwrap();
+    let stop = StopSignal::new().unwrap();
+    let until = Instant(Instant::now().0 + u64::try_from(PATIENT.as_nanos()).unwrap());
+    let watch = Watch { stop: &stop, ended: Some(process.ended()) };
+    drop(listener.accept(watch, until).unwrap());
+    assert_eq!(process.wait(PATIENT, None).unwrap().code(), Some(0));
 }

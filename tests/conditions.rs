@@ -198,7 +198,7 @@ fn the_harness_leaves_the_cpus_of_its_instances() {
     }
     assert_eq!(placement.harness.and(&placement.instances), CpuList::default());
     assert!(!threads.is_empty());
-    // The thread that starts a process goes where that is to be.
+    // The thread that starts a process is where that is to be, for as long as that takes.
     let elsewhere = threads.iter().filter(|cpus| **cpus != placement.harness).count();
     assert!(elsewhere <= 1 && threads.len() > 2, "{threads:?}, {placement:?}");
 }

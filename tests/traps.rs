@@ -46,6 +46,7 @@ fn settings() -> BTreeMap<PathBuf, String> {
         "/proc/sys/vm/dirty_ratio",
         "/proc/sys/net/ipv4/ip_forward",
         "/proc/swaps",
+        "/sys/fs/cgroup/cgroup.subtree_control",
     ];
     let listed = folders.iter().flat_map(std::fs::read_dir).flatten().flatten().map(|entry| entry.path());
     let counters = ["pages_", "full_scans", "stable_node", "ksm_zero_pages", "general_profit", "khugepaged"];

@@ -68,7 +68,11 @@ impl Server {
 
     /// Says Bye: the last word, once all is put in order.
     pub(crate) fn bye(&mut self) {
-        // One who hung up does not hear it, which is no failure.
+        // A virtio-serial port would wait for ever for one who hung up.
+        if self.link.is_gone() {
+            return;
+        }
+        // One who hangs up just now does not hear it, which is no failure.
         let _ = frame::write(&mut self.link, &FromAgent::Bye);
     }
 

@@ -11,7 +11,7 @@ use crate::measure::host::CpuList;
 ///
 /// # Errors
 /// The system's.
-pub(crate) fn keep_to(cpus: &CpuList) -> std::io::Result<()> {
+fn keep_to(cpus: &CpuList) -> std::io::Result<()> {
     let mut set = CpuSet::new();
     cpus.iter().filter(|cpu| (*cpu as usize) < CpuSet::MAX_CPU).for_each(|cpu| set.set(cpu as usize));
     Ok(sched_setaffinity(None, &set)?)

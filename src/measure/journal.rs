@@ -77,6 +77,9 @@ pub struct Timeline {
     pub accelerator: Accelerator,
     /// Points in order.
     pub points: Vec<TimelinePoint>,
+    /// What taking them took of one core: 0 to 1.
+    #[serde(default)]
+    pub sampler_cpu_share: Option<f64>,
 }
 
 /// What the host did while a cell was measured.

@@ -1,12 +1,13 @@
 //! Memory and CPU of one cell over time, at 10 Hz or better, for less than 1 % of one core.
 
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use super::accounting::process::Table;
+use super::accounting::process::{self, Ticks};
 use super::accounting::{Bill, PROC, Reading};
 use super::clock::Instant;
 use super::host::CpuList;
@@ -17,12 +18,16 @@ use crate::environment::Accounts;
 /// Between two readings: a little under a tenth of a second, so that 10 Hz is kept where a wake-up comes late.
 const PERIOD: Duration = Duration::from_millis(90);
 
-/// Processes come and go slowly beside that; a look at all of them costs more than a reading.
+/// Processes come and go slowly beside that. Proportional memory is not read before either: a cell that is over sooner would
+/// pay for it and have no time to rest.
 const LOOK: Duration = Duration::from_millis(900);
 
-/// Proportional memory walks page tables, which takes milliseconds for a virtual machine: so much CPU time as it
-/// took, times this, passes before it is read again, which is 0.4 % of one core.
-const REST: u32 = 250;
+/// What is costly is rare: so much CPU time as it took, times this, passes before it is done again. Proportional memory walks
+/// page tables, which takes milliseconds for a virtual machine; this is 0.3 % of one core.
+const REST_OF_MEMORY: u32 = 330;
+
+/// Looking for new processes takes more the more there are: 0.2 % of one core.
+const REST_OF_LOOK: u32 = 500;
 
 /// The sampler's own use of one core that is worth a warning.
 pub const MOST_CPU_SHARE: f64 = 0.01;
@@ -130,7 +135,9 @@ struct Watcher {
     since: Instant,
     system: System,
     pids: Vec<Pid>,
-    looked: Option<Instant>,
+    ticks: Ticks,
+    looked: Instant,
+    next_look: Instant,
     next_pss: Instant,
     frequencies: Frequencies,
     seen: Watched,
@@ -139,9 +146,10 @@ struct Watcher {
 impl Watcher {
     fn new(system: System, accounts: Accounts, since: Instant, frequencies: Frequencies) -> Self {
         let roots = [&accounts.instance.roots[..], &accounts.engine.roots[..]].concat();
-        let next_pss = Instant::now();
-        let (pids, seen) = (Vec::new(), Watched::default());
-        Self { accounts, roots, since, system, pids, looked: None, next_pss, frequencies, seen }
+        let (pids, seen, now) = (Vec::new(), Watched::default(), Instant::now());
+        let (ticks, next_pss) = (Ticks::default(), now.after(LOOK));
+        let (looked, next_look) = (now, now);
+        Self { accounts, roots, since, system, pids, ticks, looked, next_look, next_pss, frequencies, seen }
     }
 
     fn watch(mut self, stop: &Stop) -> Watched {
@@ -163,39 +171,53 @@ impl Watcher {
 
     fn read(&mut self) {
         let now = Instant::now();
-        if self.looked.is_none_or(|looked| now.since(looked) >= LOOK) {
-            self.look();
-            self.frequencies.read_into(&mut self.seen.frequency);
-            self.looked = Some(now);
+        if now >= self.next_look {
+            self.next_look = now.after(LOOK.max(cost_of(|| self.look()) * REST_OF_LOOK));
         }
-        let what = ProcessRefreshKind::nothing().with_memory().with_cpu().without_tasks();
+        // CPU time is not asked of sysinfo: it would read the account of every CPU and interrupt of the host for it, and
+        // only every 200 ms.
+        let what = ProcessRefreshKind::nothing().with_memory().without_tasks();
         self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&self.pids), true, what);
         let of_ours = self.pids.iter().filter_map(|pid| self.system.process(*pid));
-        let (resident_bytes, percent) = of_ours
-            .fold((0, 0.0), |(memory, cpu), one| (memory + one.memory(), cpu + f64::from(one.cpu_usage())));
-        let pss_bytes = if now >= self.next_pss { self.pss() } else { None };
+        let resident_bytes = of_ours.map(sysinfo::Process::memory).sum();
+        let cpu = self.cpu();
+        let pss_bytes = if now >= self.next_pss { self.pss(now) } else { None };
         let at_ms = now.since(self.since).as_secs_f64() * 1e3;
-        self.seen.points.push(TimelinePoint { at_ms, resident_bytes, pss_bytes, cpu: percent / 100.0 });
+        self.seen.points.push(TimelinePoint { at_ms, resident_bytes, pss_bytes, cpu });
+    }
+
+    /// CPUs used since the reading before.
+    fn cpu(&mut self) -> f64 {
+        let used = self.ticks.since_last(Path::new(PROC), self.pids.iter().map(|pid| pid.as_u32()));
+        let now = Instant::now();
+        let lasted = now.since(std::mem::replace(&mut self.looked, now)).as_secs_f64();
+        if lasted > 0.0 { used.as_secs_f64() / lasted } else { 0.0 }
     }
 
     fn look(&mut self) {
-        if let Ok(table) = Table::read(std::path::Path::new(PROC)) {
-            self.pids = table.tree(&self.roots).into_iter().map(Pid::from_u32).collect();
+        if let Ok(pids) = process::tree(Path::new(PROC), &self.roots) {
+            self.pids = pids.into_iter().map(Pid::from_u32).collect();
         }
+        self.frequencies.read_into(&mut self.seen.frequency);
     }
 
-    fn pss(&mut self) -> Option<u64> {
-        let before = own_cpu();
-        let bill = Bill::without_standing(&self.accounts);
-        self.seen.peaks.see(&bill);
-        let cost = own_cpu().saturating_sub(before);
-        self.next_pss = Instant(Instant::now().0.saturating_add(nanos(cost * REST)));
-        bill.total()?.ok().map(|figure| figure.value)
+    fn pss(&mut self, now: Instant) -> Option<u64> {
+        let mut total = None;
+        let cost = cost_of(|| {
+            let bill = Bill::without_standing(&self.accounts);
+            self.seen.peaks.see(&bill);
+            total = bill.total();
+        });
+        self.next_pss = now.after(cost * REST_OF_MEMORY);
+        total?.ok().map(|figure| figure.value)
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+/// CPU time of the calling thread that it takes.
+fn cost_of(work: impl FnOnce()) -> Duration {
+    let before = own_cpu();
+    work();
+    own_cpu().saturating_sub(before)
 }
 
 /// CPU time of the calling thread.

@@ -43,7 +43,9 @@ fn ten_times_a_second_for_less_than_a_hundredth_of_a_core() {
 #[test]
 fn a_busy_process_uses_a_cpu_and_its_memory_has_a_peak() {
     let seen = watched("sh", &["-c", "while :; do :; done"], Duration::from_millis(1500));
-    assert!(seen.points.iter().any(|point| point.cpu > 0.2), "{:?}", seen.points);
+    // All of one CPU, as far as others leave it; the first reading knows of none.
+    let used = seen.points.iter().map(|point| point.cpu).sum::<f64>() / seen.points.len() as f64;
+    assert!((0.2..1.2).contains(&used), "{:?}", seen.points);
     assert!(seen.peaks.instance.clone().unwrap().unwrap().value > 10_000);
     assert_eq!((seen.peaks.engine, seen.peaks.total), (None, seen.peaks.instance));
 }

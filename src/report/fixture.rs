@@ -258,6 +258,7 @@ impl Maker<'_> {
             environment: place.environment.id.clone(),
             accelerator: place.environment.accelerator,
             points,
+            sampler_cpu_share: Some(0.0042),
         });
     }
 

@@ -242,7 +242,8 @@ impl Running<'_, '_, '_> {
         let accounts = self.instance.accounts();
         let at = &self.cell.at;
         let (block, environment, accelerator) = (at.block, at.environment.clone(), at.accelerator);
-        let timeline = Timeline { block, environment, accelerator, points: watched.points };
+        let (points, sampler_cpu_share) = (watched.points, Some(share));
+        let timeline = Timeline { block, environment, accelerator, points, sampler_cpu_share };
         let samples = memory::peak(&Piece::begin(at, "idle"), &accounts, peaks);
         self.log.take(samples, vec![Record::Timeline(timeline)])
     }

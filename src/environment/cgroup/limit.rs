@@ -39,15 +39,19 @@ impl Place {
     ///
     /// # Errors
     /// Why there is none, for the reader.
-    pub(crate) fn find(run_id: &str, limits: &Limits) -> Result<Self, String> {
+    pub(crate) fn find(run_id: &str, limits: &Limits) -> Result<(Self, Option<Switched>), String> {
         let mounts = Mounts::read();
         let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let name = format!("isocost-{run_id}-probe");
         let mut why = Vec::new();
         for place in candidates(&mounts, &own) {
-            match place.prepared().and_then(|place| place.make(&name, limits).map(|group| (place, group))) {
-                Ok((place, group)) => match group.probe() {
-                    Ok(()) => return Ok(place),
+            let made = place.prepared().and_then(|(place, switched)| {
+                // Dropped in this order where it cannot be used: the group first.
+                place.make(&name, limits).map(|group| (group, place, switched))
+            });
+            match made {
+                Ok((group, place, switched)) => match group.probe() {
+                    Ok(()) => return Ok((place, switched)),
                     Err(error) => why.push(format!("{}: {error}", place.shown().display())),
                 },
                 Err((path, error)) => why.push(format!("{}: {error}", path.display())),
@@ -71,28 +75,27 @@ impl Place {
         !matches!(self, Self::V2 { cpu: false, .. })
     }
 
-    /// Has version 2 give its children the controllers.
-    fn prepared(self) -> Result<Self, (PathBuf, io::Error)> {
-        let Self::V2 { parent, .. } = self else { return Ok(self) };
-        let switch = parent.join("cgroup.subtree_control");
-        let has = |file: &str, controller: &str| {
-            let text = std::fs::read_to_string(parent.join(file)).unwrap_or_default();
-            text.split_ascii_whitespace().any(|name| name == controller)
-        };
+    /// Has version 2 give its children the controllers; what was switched on for that is the other part.
+    fn prepared(self) -> Result<(Self, Option<Switched>), (PathBuf, io::Error)> {
+        let Self::V2 { parent, .. } = self else { return Ok((self, None)) };
+        let switch = parent.join(SWITCH);
+        let mut switched = Switched { parent: parent.clone(), controllers: Vec::new() };
         for controller in ["memory", "cpu"] {
-            if has("cgroup.controllers", controller) && !has("cgroup.subtree_control", controller) {
-                let written = std::fs::write(&switch, format!("+{controller}"));
-                // Without the quota there still is affinity.
-                if controller == "memory" {
-                    written.map_err(|error| (switch.clone(), error))?;
+            if lists(&parent.join("cgroup.controllers"), controller) && !lists(&switch, controller) {
+                match std::fs::write(&switch, format!("+{controller}")) {
+                    Ok(()) => switched.controllers.push(controller),
+                    Err(error) if controller == "memory" => return Err((switch, error)),
+                    // Without the quota there still is affinity.
+                    Err(_) => {}
                 }
             }
         }
-        if !has("cgroup.subtree_control", "memory") {
+        if !lists(&switch, "memory") {
             return Err((switch, io::Error::other("it has no memory controller to give")));
         }
-        let cpu = has("cgroup.subtree_control", "cpu");
-        Ok(Self::V2 { parent, cpu })
+        let cpu = lists(&switch, "cpu");
+        let switched = Some(switched).filter(|switched| !switched.controllers.is_empty());
+        Ok((Self::V2 { parent, cpu }, switched))
     }
 
     /// Makes a group.
@@ -101,6 +104,7 @@ impl Place {
     /// The file or folder, and the system's words; nothing of it is left.
     pub(crate) fn make(&self, name: &str, limits: &Limits) -> Result<Group, (PathBuf, io::Error)> {
         let mut group = Group { place: self.clone(), folders: Vec::new() };
+        self.switch_on_again();
         for parent in self.parents() {
             let folder = parent.join(name);
             std::fs::create_dir(&folder).map_err(|error| (folder.clone(), error))?;
@@ -117,6 +121,18 @@ impl Place {
         Ok(group)
     }
 
+    /// Another run may have put back what it had switched on, for this one had no group just then. It stays on this time.
+    fn switch_on_again(&self) {
+        let Self::V2 { parent, cpu } = self else { return };
+        let switch = parent.join(SWITCH);
+        for controller in ["memory"].into_iter().chain(cpu.then_some("cpu")) {
+            if !lists(&switch, controller) {
+                // Where it fails, so do the limits, which are told.
+                let _ = std::fs::write(&switch, format!("+{controller}"));
+            }
+        }
+    }
+
     /// Each once: controllers of version 1 may share a mount.
     fn parents(&self) -> Vec<&Path> {
         let mut all: Vec<&Path> = match self {
@@ -131,6 +147,58 @@ impl Place {
         all.dedup();
         all
     }
+}
+
+/// Names what the children of a group of version 2 get.
+const SWITCH: &str = "cgroup.subtree_control";
+
+fn lists(file: &Path, controller: &str) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.split_ascii_whitespace().any(|name| name == controller)
+}
+
+/// Controllers that children of a group of version 2 did not have before. Dropping it takes them away again, each unless
+/// somebody else uses it by now.
+#[derive(Debug)]
+pub(crate) struct Switched {
+    parent: PathBuf,
+    controllers: Vec<&'static str>,
+}
+
+impl Drop for Switched {
+    fn drop(&mut self) {
+        for controller in self.controllers.iter().filter(|controller| !is_used(&self.parent, controller)) {
+            // The kernel refuses where a child gives it to its own children.
+            let _ = std::fs::write(self.parent.join(SWITCH), format!("-{controller}"));
+        }
+    }
+}
+
+/// What a group has that nobody has set: each file, and how it begins.
+fn unset(controller: &str) -> &'static [(&'static str, &'static str)] {
+    match controller {
+        "memory" => &[
+            ("memory.max", "max"),
+            ("memory.high", "max"),
+            ("memory.swap.max", "max"),
+            ("memory.low", "0"),
+            ("memory.min", "0"),
+        ],
+        _ => &[("cpu.max", "max"), ("cpu.weight", "100"), ("cpu.idle", "0")],
+    }
+}
+
+/// Has anybody set anything of it in a child, or passed it on to grandchildren?
+fn is_used(parent: &Path, controller: &str) -> bool {
+    let is_set = |child: &Path| {
+        let differs = |(file, unset): &(&str, &str)| {
+            let text = std::fs::read_to_string(child.join(file));
+            text.is_ok_and(|text| text.split_ascii_whitespace().next() != Some(unset))
+        };
+        lists(&child.join(SWITCH), controller) || self::unset(controller).iter().any(differs)
+    };
+    let children = std::fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
+    children.filter(|path| path.is_dir()).any(|child| is_set(&child))
 }
 
 /// From the outermost to the group that this process is in.
@@ -404,11 +472,55 @@ mod tests {
         assert_eq!(of(&v1)[3], "/c/g/cpu.cfs_quota_us=200000");
     }
 
+    /// A folder that looks like a group, with files that keep what was last written to them.
+    fn made_up(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, text) in files {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn what_was_switched_on_is_switched_off_again_unless_somebody_uses_it() {
+        let own = made_up(&[
+            ("cgroup.controllers", "cpu io memory"),
+            (SWITCH, "memory"),
+            ("a.slice/cpu.weight", "100"),
+        ]);
+        let place = || Place::V2 { parent: own.path().to_owned(), cpu: false };
+        let said = || std::fs::read_to_string(own.path().join(SWITCH)).unwrap();
+        // The kernel's file would say both; this one says what was written.
+        assert!(place().prepared().is_err());
+        assert_eq!(said(), "-cpu");
+        std::fs::write(own.path().join(SWITCH), "memory cpu\n").unwrap();
+        let (prepared, switched) = place().prepared().unwrap();
+        assert!(prepared.has_cpu() && switched.is_none());
+        assert_eq!(said(), "memory cpu\n", "nothing was ours");
+
+        let controllers = || Switched { parent: own.path().to_owned(), controllers: vec!["memory", "cpu"] };
+        drop(controllers());
+        assert_eq!(said(), "-cpu");
+        for (file, text) in [
+            ("a.slice/cpu.weight", "200"),
+            ("a.slice/cpu.max", "50000 100000"),
+            ("b/cgroup.subtree_control", "cpu"),
+        ] {
+            let used = made_up(&[(file, text)]);
+            assert!(is_used(used.path(), "cpu") && !is_used(used.path(), "memory"), "{file}");
+        }
+        for (file, text) in [("a.slice/memory.max", "1048576"), ("a.slice/memory.low", "4096")] {
+            assert!(is_used(made_up(&[(file, text)]).path(), "memory"), "{file}");
+        }
+    }
+
     #[test]
     fn a_group_of_this_host_holds_a_child_and_goes() {
         let id = format!("unit-{}", std::process::id());
-        let place = match Place::find(&id, &LIMITS) {
-            Ok(place) => place,
+        let (place, _switched) = match Place::find(&id, &LIMITS) {
+            Ok(found) => found,
             Err(why) => return println!("SKIPPED a_group_of_this_host_holds_a_child_and_goes: {why}"),
         };
         let group = place.make(&format!("isocost-{id}-x"), &LIMITS).unwrap();

@@ -7,7 +7,7 @@ use crate::environment::cgroup::limit::Place;
 /// Makes a control group and removes it at once: no other question has a true answer.
 pub(super) fn look(limits: &Limits, user: &User) -> Vec<Finding> {
     let place = Place::find(&format!("doctor-{}", std::process::id()), limits);
-    let place = place.map(|place| (place.shown().display().to_string(), place.has_cpu()));
+    let place = place.map(|(place, _switched)| (place.shown().display().to_string(), place.has_cpu()));
     vec![judge(place, user)]
 }
 

@@ -1,7 +1,7 @@
 //! The thread that starts a child, and then waits until it is wanted no more.
 //!
 //! The kernel kills the child when this thread ends, however that comes about; in version 1 of control groups it is
-//! this thread whose groups the child is born in; and its affinity is the child's. The wait for the Hello is here too,
+//! this thread whose groups the child is born in; and its affinity, while it spawns, is the child's. The wait for the Hello is here too,
 //! so that no other thread has to wake up between the call to spawn and the stamp.
 
 use std::io;
@@ -100,15 +100,18 @@ fn keep(order: Order, tell: &Sender<Result<Begun, Failure>>, held: &Receiver<()>
 }
 
 fn begin(order: Order) -> Result<Begun, Failure> {
-    cpus::keep_to(&order.cpus).map_err(not_started("set the affinity"))?;
     let cradle = order.entrance.map_or_else(|| Ok(Cradle::none()), |entrance| entrance.enter());
     let cradle = cradle.map_err(not_started("enter the control group"))?;
     let (said, stderr) = io::pipe().map_err(not_started("make a pipe"))?;
     let said = Tap::stream(said);
 
-    let called = Instant::now();
-    let spawned = sys::spawn(&order.program, cradle.birth(), stderr.as_fd());
-    let returned = Instant::now();
+    let spawn = || {
+        let called = Instant::now();
+        let spawned = sys::spawn(&order.program, cradle.birth(), stderr.as_fd());
+        (called, spawned, Instant::now())
+    };
+    let spawned = cpus::during(&order.cpus, spawn).map_err(not_started("set the affinity"));
+    let (called, spawned, returned) = spawned?;
     drop(stderr);
     let mut child = Child::new(spawned.map_err(not_started("start the agent"))?, said);
     let watch = Watch { stop: &order.stop, ended: Some(child.pidfd()) };

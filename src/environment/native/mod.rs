@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::agent::AgentListener;
-use super::cgroup::limit::{Group, Place};
+use super::cgroup::limit::{Group, Place, Switched};
 use super::{
     Accelerator, Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RUN_VARIABLE, RunContext,
     folder,
@@ -44,6 +44,8 @@ pub struct NativeEnvironment {
 struct Ready {
     agent: PathBuf,
     place: Result<Place, String>,
+    /// Put back at the end.
+    _switched: Option<Switched>,
     cpus: CpuList,
     folder: TempDir,
 }
@@ -69,8 +71,11 @@ impl NativeEnvironment {
             std::fs::set_permissions(&agent, Permissions::from_mode(0o755))
         };
         write().map_err(io_failure("write", &agent))?;
-        let place = Place::find(&self.context.run_id, &self.context.limits);
-        Ok(Ready { agent, place, cpus: self.context.cpus.instances.clone(), folder })
+        let (place, switched) = match Place::find(&self.context.run_id, &self.context.limits) {
+            Ok((place, switched)) => (Ok(place), switched),
+            Err(why) => (Err(why), None),
+        };
+        Ok(Ready { agent, place, _switched: switched, cpus: self.context.cpus.instances.clone(), folder })
     }
 
     fn start(&self, ready: &Ready) -> Result<Box<dyn Instance>, Failure> {

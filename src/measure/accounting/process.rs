@@ -1,7 +1,8 @@
 //! Processes by `/proc`: trees, proportional memory, CPU time.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, ErrorKind};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _, Seek as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,6 +48,78 @@ impl Table {
         }
         order
     }
+}
+
+/// `roots` that live, and all that descend from them, each once: by the lists of children that each thread has, which costs
+/// nothing for whom it is not about; by a look at all processes where the kernel keeps none (`CONFIG_PROC_CHILDREN`).
+///
+/// # Errors
+/// Where the folder cannot be listed; processes that end meanwhile are left out.
+pub(crate) fn tree(proc: &Path, roots: &[u32]) -> io::Result<Vec<u32>> {
+    match by_children(proc, roots) {
+        Some(found) => Ok(found),
+        None => Ok(Table::read(proc)?.tree(roots)),
+    }
+}
+
+/// `None` where a thread lives and has no list.
+fn by_children(proc: &Path, roots: &[u32]) -> Option<Vec<u32>> {
+    let (mut seen, mut found, mut open) = (HashSet::new(), Vec::new(), roots.to_vec());
+    while let Some(pid) = open.pop() {
+        if !seen.insert(pid) {
+            continue;
+        }
+        let Ok(threads) = std::fs::read_dir(proc.join(pid.to_string()).join("task")) else { continue };
+        found.push(pid);
+        for thread in threads.flatten().map(|thread| thread.path()) {
+            match std::fs::read_to_string(thread.join("children")) {
+                Ok(children) => {
+                    open.extend(children.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()))
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound && thread.join("stat").exists() => {
+                    return None;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+    Some(found)
+}
+
+/// CPU time of processes from one reading to the next, from files that stay open.
+#[derive(Debug, Default)]
+pub(crate) struct Ticks {
+    known: HashMap<u32, (File, u64)>,
+    text: Vec<u8>,
+}
+
+impl Ticks {
+    /// What `pids` used since the last reading that they were in; nothing for who is new.
+    pub(crate) fn since_last(&mut self, proc: &Path, pids: impl Iterator<Item = u32>) -> Duration {
+        let mut known = HashMap::new();
+        let mut used = 0;
+        for pid in pids {
+            let before = self.known.remove(&pid);
+            let last = before.as_ref().map(|(_, ticks)| *ticks);
+            let path = || proc.join(pid.to_string()).join("stat");
+            let Some(file) = before.map(|(file, _)| file).or_else(|| File::open(path()).ok()) else {
+                continue;
+            };
+            // An open file is of one process, even where its pid is another's by now.
+            let Some(now) = own_ticks(&file, &mut self.text) else { continue };
+            used += now.saturating_sub(last.unwrap_or(now));
+            known.insert(pid, (file, now));
+        }
+        self.known = known;
+        tick() * u32::try_from(used).unwrap_or(u32::MAX)
+    }
+}
+
+fn own_ticks(mut file: &File, text: &mut Vec<u8>) -> Option<u64> {
+    file.rewind().ok()?;
+    text.clear();
+    file.read_to_end(text).ok()?;
+    parse_stat(text).map(|stat| stat.own_ticks)
 }
 
 /// What is needed of `/proc/PID/stat`.

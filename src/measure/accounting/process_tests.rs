@@ -51,6 +51,48 @@ fn a_tree_is_all_that_descend() {
 }
 
 #[test]
+fn a_tree_by_lists_of_children_is_that_of_the_table() {
+    let processes =
+        [(1, 0), (5, 1), (6, 5), (7, 6), (8, 1)].map(|(pid, parent)| (pid, "stat", stat(pid, parent)));
+    let dir = fake(&processes.each_ref().map(|(pid, file, text)| (*pid, *file, text.as_str())));
+    let thread = |pid: u32, tid: u32, children: Option<&str>| {
+        let folder = dir.path().join(format!("{pid}/task/{tid}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("stat"), stat(tid, 1)).unwrap();
+        children.map(|children| std::fs::write(folder.join("children"), children).unwrap());
+    };
+    let sorted = |roots: &[u32]| {
+        let mut found = tree(dir.path(), roots).unwrap();
+        found.sort_unstable();
+        found
+    };
+    // A kernel that keeps no lists.
+    thread(5, 5, None);
+    assert_eq!(sorted(&[5, 6, 99]), [5, 6, 7]);
+    // Children of a second thread; one that is listed and gone.
+    thread(5, 5, Some("99 "));
+    thread(5, 50, Some("6 "));
+    thread(6, 6, Some("7 "));
+    thread(7, 7, Some(""));
+    assert_eq!(by_children(dir.path(), &[5, 99]), Some(vec![5, 6, 7]));
+    assert_eq!(sorted(&[5, 6, 99]), [5, 6, 7]);
+}
+
+#[test]
+fn cpu_time_is_that_from_one_reading_to_the_next() {
+    let proc = Path::new(super::super::PROC);
+    let me = std::process::id();
+    let mut ticks = Ticks::default();
+    assert_eq!(ticks.since_last(proc, [me, u32::MAX].into_iter()), Duration::ZERO, "new, and there is none");
+    let before = cpu_ns(proc, &[me]).unwrap().value;
+    while cpu_ns(proc, &[me]).unwrap().value < before + 60_000_000 {}
+    let used = ticks.since_last(proc, [me].into_iter());
+    assert!(used >= Duration::from_millis(40), "{used:?}");
+    assert_eq!(ticks.since_last(proc, [].into_iter()), Duration::ZERO);
+    assert_eq!(ticks.since_last(proc, [me].into_iter()), Duration::ZERO, "new again");
+}
+
+#[test]
 fn guest_ram_is_told_apart_by_its_size() {
     let dir = fake(&[(5, "smaps", SMAPS)]);
     let (own, guest) = pss_split(dir.path(), &[5], 256 << 20).unwrap();

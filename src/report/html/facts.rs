@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::accelerator_name;
 use crate::analysis::audit::{self, Standing};
 use crate::environment::Limits;
-use crate::measure::record::{EnvironmentRecord, Host, RunRecord};
+use crate::measure::record::{Conditions, EnvironmentRecord, Host, RunRecord};
+use crate::plan::Role;
 use crate::report::clean::{clean, clean_to};
 use crate::report::quantity;
 use crate::report::view::View;
@@ -66,8 +67,34 @@ pub(super) fn host(record: &RunRecord) -> Vec<Fact> {
         fact("the sampler's own use of CPU", sampler.as_deref().unwrap_or("it did not run")),
         fact("SHA-256 of the agent", &record.agent_sha256),
     ];
+    all.extend(conditions(record));
     all.extend(settings(&record.host));
-    leaves("conditions", &serde_json::to_value(&record.conditions).unwrap_or_default(), &mut all);
+    all
+}
+
+/// What the run learned about its own measuring.
+fn conditions(record: &RunRecord) -> Vec<Fact> {
+    let Conditions { clocks, precision, placement, disturbed, repeated, replaced } = &record.conditions;
+    let measured = record.plan.blocks.iter().filter(|block| block.role == Role::Measured).count();
+    let mut all = vec![fact(
+        "blocks disturbed by others, steal, heat or swapping",
+        match (disturbed, repeated) {
+            (0, _) => format!("none of {measured}"),
+            (_, 0) => format!("{disturbed} of {measured}; none was measured again"),
+            _ => format!(
+                "{disturbed} of {measured}; {repeated} measured again, and {replaced} of these stand for one"
+            ),
+        },
+    )];
+    if let Some(placement) = placement {
+        let shared = if placement.shared { ": shared" } else { "" };
+        all.push(fact("CPUs of instances", format!("{}{shared}", placement.instances)));
+        all.push(fact("CPUs of isocost and its sampler", format!("{}{shared}", placement.harness)));
+    }
+    if let Some(target) = precision {
+        all.push(fact("precision asked for", format!("{} %", quantity::number(target * 100.0, 2))));
+    }
+    leaves("clocks inside", &serde_json::to_value(clocks).unwrap_or_default(), &mut all);
     all
 }
 
@@ -127,6 +154,29 @@ pub(super) struct Same {
     one_agent: bool,
     /// Why ratios of an environment are withheld.
     withheld: Vec<Fact>,
+    /// Pairs that the control is not in.
+    others: Vec<OtherPair>,
+}
+
+/// A pair without the control: how much is the same, and all that is not.
+#[derive(Debug, Serialize)]
+struct OtherPair {
+    a: String,
+    b: String,
+    /// What is the same, by name.
+    same: Vec<&'static str>,
+    open: Vec<OpenPoint>,
+}
+
+/// A question of which the answer is not 'the same'.
+#[derive(Debug, Serialize)]
+struct OpenPoint {
+    what: &'static str,
+    is: &'static str,
+    must_match: bool,
+    a: String,
+    b: String,
+    why: &'static str,
 }
 
 /// One question.
@@ -168,6 +218,34 @@ pub(super) fn same(view: &View<'_>) -> Same {
         rows: rows(&pairs),
         one_agent: !record.environments.is_empty() && record.environments.iter().all(agent),
         withheld: withheld.collect(),
+        others: audits.iter().filter(|pair| pair.a != control && pair.b != control).map(other).collect(),
+    }
+}
+
+fn other(pair: &audit::PairAudit) -> OtherPair {
+    let same = pair.points.iter().filter(|point| point.standing == Standing::Same);
+    let open = |point: &audit::Point| {
+        let (why, must_match) = match point.standing {
+            Standing::Differs { why, must_match } => (why, must_match),
+            Standing::Unproved { must_match } => ("", must_match),
+            Standing::Same => ("", false),
+        };
+        let (a, b) = (shown(point.a.as_ref()), shown(point.b.as_ref()));
+        OpenPoint { what: point.subject.name(), is: is(point.standing), must_match, a, b, why }
+    };
+    OtherPair {
+        a: clean_to(&pair.a, 60).into_owned(),
+        b: clean_to(&pair.b, 60).into_owned(),
+        same: same.map(|point| point.subject.name()).collect(),
+        open: pair.open().map(open).collect(),
+    }
+}
+
+fn is(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Same => "same",
+        Standing::Differs { .. } => "differs",
+        Standing::Unproved { .. } => "not proved",
     }
 }
 
@@ -219,12 +297,7 @@ fn answer(pair: &Pair<'_>, point: &audit::Point) -> SameAnswer {
     let (control, own) = pair.answers(point);
     let alike = own == control || point.standing == Standing::Same;
     let value = if alike { String::new() } else { shown(own.as_ref()) };
-    let is = match point.standing {
-        Standing::Same => "same",
-        Standing::Differs { .. } => "differs",
-        Standing::Unproved { .. } => "not proved",
-    };
-    SameAnswer { value, is }
+    SameAnswer { value, is: is(point.standing) }
 }
 
 fn shown(answer: Option<&String>) -> String {
