@@ -61,6 +61,9 @@ pub(crate) fn run(rows: &[Logs]) -> Run {
         samples,
         starts: Vec::new(),
         timelines: Vec::new(),
+        conditions: Vec::new(),
+        repeats: Vec::new(),
+        set_aside: Vec::new(),
         complete: true,
         dropped_tail: false,
     }

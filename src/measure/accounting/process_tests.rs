@@ -59,7 +59,9 @@ fn a_tree_by_lists_of_children_is_that_of_the_table() {
         let folder = dir.path().join(format!("{pid}/task/{tid}"));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("stat"), stat(tid, 1)).unwrap();
-        children.map(|children| std::fs::write(folder.join("children"), children).unwrap());
+        if let Some(children) = children {
+            std::fs::write(folder.join("children"), children).unwrap();
+        }
     };
     let sorted = |roots: &[u32]| {
         let mut found = tree(dir.path(), roots).unwrap();
