@@ -62,6 +62,9 @@ impl Trial {
             agent: Arc::clone(&self.agent),
             others: Default::default(),
             budget,
+            precision: None,
+            // What is asked is how it wavers here, and the time is for that.
+            repeats: Some(0),
             stop: self.stop.clone(),
         };
         run::execute(plan, &options, events)?;

@@ -1,6 +1,6 @@
 //! A run from its plan to its last record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -100,6 +100,17 @@ pub fn resume_with(
     build: Build<'_>,
     events: &dyn Fn(Event),
 ) -> Result<RunOutcome, RunError> {
+    resume_in(&Here, folder, options, build, events)
+}
+
+/// The same in other surroundings.
+pub(super) fn resume_in(
+    surroundings: &dyn Surroundings,
+    folder: &Path,
+    options: &RunOptions,
+    build: Build<'_>,
+    events: &dyn Fn(Event),
+) -> Result<RunOutcome, RunError> {
     for line in clean::stale_runs(&options.cache) {
         events(Event::Cleaned(line));
     }
@@ -108,7 +119,7 @@ pub fn resume_with(
     prepare::check(&plan)?;
     let engine = prepare::engine(&plan);
     let mut registered = Registered::again(&options.cache, &record.run_id, engine.as_deref())?;
-    let placement = Here.placement(plan.suite.limits.cpus);
+    let placement = surroundings.placement(plan.suite.limits.cpus);
     let context = prepare::context(&plan, options, &registered, placement);
     events(Event::Created { run_id: registered.run_id.clone(), folder: folder.to_owned() });
     let ready = prepare::all(&plan, &context, &options.others, build, events)?;
@@ -116,7 +127,7 @@ pub fn resume_with(
     let writer = Writer::resume(folder)?;
     let log = Log { measured: taken.0, failed: taken.1, ..Log::new(writer, events) };
     let before = record.environments.clone();
-    let given = Given { plan: &plan, options, surroundings: &Here };
+    let given = Given { plan: &plan, options, surroundings };
     let mut run = Running::new(given, folder.to_owned(), context, record, ready, log);
     run.goes_on_from(&cut);
     run.images.retain(|id, _| !images.contains(id));
@@ -145,6 +156,8 @@ struct Running<'a> {
     began: Instant,
     pace: Pace,
     repeats: Repeats,
+    /// Measured blocks of the part before it was cut off.
+    before: u32,
     images: BTreeMap<String, u64>,
     left_behind: Vec<String>,
 }
@@ -158,7 +171,8 @@ impl<'a> Running<'a> {
         ready: Ready,
         log: Log<'a>,
     ) -> Self {
-        record.conditions.precision = given.options.precision;
+        // A run that is continued keeps to the precision it was begun for, unless another is asked for.
+        record.conditions.precision = given.options.precision.or(record.conditions.precision);
         record.environments = ready.records();
         record.warnings.extend(ready.warnings());
         let image = |one: &crate::measure::record::EnvironmentRecord| {
@@ -183,9 +197,20 @@ impl<'a> Running<'a> {
             began,
             pace,
             repeats,
+            before: 0,
             images,
             left_behind: Vec::new(),
         }
+    }
+
+    /// Takes into account what the first part of it measured.
+    fn goes_on_from(&mut self, cut: &journal::Run) {
+        let blocks: BTreeSet<u32> =
+            cut.samples.iter().filter(|sample| !sample.warm_up).map(|sample| sample.block).collect();
+        let measured = blocks.iter().filter(|block| cut.role(**block, false) == Role::Measured).count();
+        self.before = u32::try_from(measured).unwrap_or(u32::MAX);
+        let beyond = cut.repeats.iter().map(|repeat| repeat.block + 1).max().unwrap_or(0);
+        self.repeats.numbered_from(beyond);
     }
 
     /// All blocks, and the end.
@@ -241,8 +266,8 @@ impl<'a> Running<'a> {
 
     /// Asked of what is on disk: a run that is read again later gives the same answer.
     fn is_precise(&self) -> bool {
-        let Some(target) = self.given.options.precision else { return false };
-        precision::is_look(self.repeats.measured())
+        let Some(target) = self.record.conditions.precision else { return false };
+        precision::is_look(self.before + self.repeats.measured())
             && journal::read(&self.folder).is_ok_and(|run| precision::enough(&run, target))
     }
 
@@ -406,7 +431,7 @@ impl<'a> Running<'a> {
         if disturbed == 0 {
             return;
         }
-        let measured = self.plan.blocks.iter().filter(|block| block.role == Role::Measured).count();
+        let measured = self.record.plan.blocks.iter().filter(|block| block.role == Role::Measured).count();
         let left = match left {
             0 => "all of them were measured again, undisturbed".to_owned(),
             left => {

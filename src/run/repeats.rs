@@ -36,6 +36,11 @@ impl Repeats {
         Self { left, done: 0, waiting: VecDeque::new(), next }
     }
 
+    /// Repeats have numbers from here on, if they would have smaller ones.
+    pub(super) fn numbered_from(&mut self, next: u32) {
+        self.next = self.next.max(next);
+    }
+
     /// A measured block of the plan was done.
     pub(super) fn done(&mut self, block: u32, disturbed: bool) {
         self.done += 1;

@@ -34,6 +34,11 @@ pub(super) fn rest(run: &Run, options: &RunOptions) -> Result<Rest, RunError> {
     let refused = |what: String| RunError::Resume { what };
     let mut record = run.record.clone();
     let id = record.run_id.clone();
+    if record.ending == Ending::Precision {
+        return Err(refused(format!(
+            "{id} is as precise as was asked; `isocost rerun` measures its plan again"
+        )));
+    }
     if record.ending == Ending::Complete {
         return Err(refused(format!("{id} is complete; `isocost rerun` measures the same plan again")));
     }
@@ -56,8 +61,11 @@ pub(super) fn rest(run: &Run, options: &RunOptions) -> Result<Rest, RunError> {
         record.plan.suite.blocks.warm_up > 0 && first.is_some_and(|block| block.role == Role::Measured);
     let warm_up = first.filter(|_| warms_up).map(|block| Block { role: Role::WarmUp, ..block.clone() });
     let mut added: Vec<Block> = warm_up.into_iter().chain(again).collect();
-    for block in &mut added {
-        block.index = u32::try_from(record.plan.blocks.len()).unwrap_or(u32::MAX);
+    // Repeats of disturbed blocks have numbers behind the plan's.
+    let beyond = run.repeats.iter().map(|repeat| repeat.block + 1).max().unwrap_or(0);
+    let planned = u32::try_from(record.plan.blocks.len()).unwrap_or(u32::MAX);
+    for (block, index) in added.iter_mut().zip(planned.max(beyond)..) {
+        block.index = index;
         record.plan.blocks.push(block.clone());
     }
     added.append(&mut left);

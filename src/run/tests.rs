@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use isocost_agent::protocol::Workload;
 
-use super::engine::execute_in;
+use super::engine::{execute_in, resume_in};
 use super::fake::{Fake, Fault, Script};
 use super::surroundings::Surroundings;
 use super::*;
@@ -377,7 +377,7 @@ fn a_run_that_was_cut_off_goes_on_where_it_stopped() {
                 Script::default(),
             )))
         };
-        resume_with(&folder, &options, &build, &|_| {})
+        resume_in(&Scripted::default(), &folder, &options, &build, &|_| {})
     };
     let refused = again(b"another").unwrap_err();
     assert!(matches!(&refused, RunError::Resume { what } if what.contains("with the agent")), "{refused}");
@@ -459,6 +459,26 @@ fn a_repeat_that_is_cut_short_does_not_count_and_neither_does_a_budget_that_is_s
     assert_eq!(counting, [0, 1, 2, 3]);
     let none = ran_in(&loud, &plan(&blocks), &[], |options| options.repeats = Some(0));
     assert_eq!(none.result.as_ref().unwrap().record.conditions.repeated, 0);
+}
+
+#[test]
+fn a_run_that_is_continued_after_a_repeat_numbers_nothing_twice() {
+    let loud = Scripted { loud: vec![1] };
+    let ran = ran_in(&loud, &plan(&[Role::Measured; 4]), &[(5, Fault::StopInWork)], |_| {});
+    let folder = ran.folder.path().join("out");
+    let build = |spec: &EnvironmentSpec, context: &RunContext| {
+        let fake = Fake::new(&spec.id, context, Script::default());
+        Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(fake))
+    };
+    let again = resume_in(&Scripted::default(), &folder, &options(ran.folder.path()), &build, &|_| {});
+    assert_eq!(again.unwrap().record.ending, Ending::Complete);
+    let run = journal::read(&folder).unwrap();
+    let counting: Vec<u32> = (0..6).filter(|block| run.role(*block, false) == Role::Measured).collect();
+    let taken: Vec<u32> = counting
+        .into_iter()
+        .filter(|block| run.samples.iter().any(|sample| sample.block == *block))
+        .collect();
+    assert_eq!(taken, [0, 1, 2, 3], "the repeat that was cut short stands for nothing");
 }
 
 #[test]

@@ -47,7 +47,9 @@ impl Run {
             return Role::SetAside;
         }
         let planned = usize::try_from(block).ok().and_then(|index| self.record.plan.blocks.get(index));
-        match planned.filter(|planned| planned.index == block) {
+        let planned = planned.filter(|planned| planned.index == block);
+        // Of a run that was continued after repeats the numbers have a gap.
+        match planned.or_else(|| self.record.plan.blocks.iter().find(|planned| planned.index == block)) {
             Some(planned) => planned.role,
             None if warm_up => Role::WarmUp,
             None => Role::Measured,
