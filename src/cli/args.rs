@@ -176,7 +176,17 @@ pub(super) struct How {
 impl How {
     /// Into this folder, for no longer than that, with this agent; all else as the plan says.
     pub(super) fn into_folder(output: PathBuf, budget: Option<Duration>, agent: Option<PathBuf>) -> Self {
-        Self { output: Some(output), budget, kernel: None, accel: None, agent, dry_run: false }
+        let (precision, repeats) = (None, None);
+        Self {
+            output: Some(output),
+            precision,
+            repeats,
+            budget,
+            kernel: None,
+            accel: None,
+            agent,
+            dry_run: false,
+        }
     }
 }
 
