@@ -118,6 +118,9 @@ fn template() -> journal::Run {
         samples: Vec::new(),
         starts: Vec::new(),
         timelines: Vec::new(),
+        conditions: Vec::new(),
+        repeats: Vec::new(),
+        set_aside: Vec::new(),
         complete: true,
         dropped_tail: false,
     }
