@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=ISOCOST_AGENT");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    let sources = PathBuf::from(std::env::var("DEP_ISOCOST_AGENT_FOLDER")?);
+    let sources = sources()?;
     // Tests build programs that stand in for the agent, and build them alike.
     println!("cargo::rustc-env=ISOCOST_AGENT_RUSTFLAGS={}", flags(&sources));
     let program = match std::env::var_os("ISOCOST_AGENT").filter(|path| !path.is_empty()) {
@@ -31,6 +31,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let copied = std::fs::copy(&program, out.join("isocost-agent"));
     copied.map_err(|e| format!("cannot copy the agent from {}: {e}", program.display()))?;
     Ok(())
+}
+
+/// The workspace's own folder, also after the workspace was moved, or the package that a registry has.
+fn sources() -> Result<PathBuf, Box<dyn Error>> {
+    let beside = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("agent");
+    match beside.join("Cargo.toml").exists() {
+        true => Ok(beside),
+        false => Ok(std::env::var("DEP_ISOCOST_AGENT_FOLDER")?.into()),
+    }
 }
 
 fn ready(path: PathBuf) -> PathBuf {

@@ -44,6 +44,8 @@ NEEDS
 mmdebstrap mmdebstrap mmdebstrap mmdebstrap mmdebstrap mmdebstrap
 strace strace strace strace strace strace
 initdb postgresql postgresql-server postgresql postgresql-server postgresql
+crun crun crun crun crun crun
+runsc runsc runsc runsc runsc runsc
 NEEDS
 }
 

@@ -21,7 +21,7 @@ use machine::{Job, Machine};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_isocost");
 
 /// What the visit takes on two idle CPUs, several times over.
-const DEADLINE: Duration = Duration::from_secs(60 * 60);
+const DEADLINE: Duration = Duration::from_secs(40 * 60);
 
 /// Measured blocks of each run.
 const BLOCKS: u32 = 3;
@@ -44,6 +44,7 @@ fn shell() {
     machine.shell(&Job {
         script: "install -m 755 isocost /usr/local/bin/isocost; apt-get update; exec sleep infinity",
         files: &[(PathBuf::from(PROGRAM), "isocost".into())],
+        begun: "",
         deadline: DEADLINE,
     });
 }
@@ -68,7 +69,7 @@ fn visit(suite: &str) {
     let mut files = vec![(PathBuf::from(PROGRAM), "isocost".into()), (left.to_owned(), "left.pl".into())];
     files.extend(libraries());
     let script = include_str!("support/machine/visit.sh");
-    let out = machine.run(&Job { script, files: &files, deadline: DEADLINE });
+    let out = machine.run(&Job { script, files: &files, begun: "the engine is up", deadline: DEADLINE });
     eprintln!("{suite}: made or found in {made:.0?}, used for {:.0?}", began.elapsed() - made);
     let visit = Visit { out };
     eprintln!("{}", visit.text("times"));
@@ -203,7 +204,8 @@ fn it_is_whole(run: &Run, by_root: bool) {
         let taken = run.samples.iter().filter(|s| s.environment == **environment && s.metric == metric);
         let blocks: BTreeSet<u32> =
             taken.filter(|sample| !sample.warm_up).map(|sample| sample.block).collect();
-        assert_eq!(blocks.len(), BLOCKS as usize, "{environment} has {metric} in the blocks {blocks:?}");
+        // A block that others disturbed is measured again.
+        assert!(blocks.len() >= BLOCKS as usize, "{environment} has {metric} in the blocks {blocks:?}");
     }
 }
 

@@ -98,9 +98,7 @@ impl Guest {
         let events = events()?;
         load(modules)?;
         let Some(device) = &self.layer else { return Ok(()) };
-        events.wait_for(|| device.exists().then_some(()))?;
-        mount(device, LAYER, "ext4", MountFlags::NOSUID | MountFlags::NODEV, None)
-            .map_err(|e| format!("cannot mount {} at {LAYER}: {e}", device.display()))
+        mount_disk(device, LAYER, MountFlags::NOSUID | MountFlags::NODEV, &events)
     }
 
     /// What was written is on the disk, and the file system is marked clean.
@@ -140,6 +138,15 @@ fn early_mounts() -> Result<(), String> {
         Ok(()) | Err(Errno::BUSY) => Ok(()),
         Err(error) => Err(format!("cannot mount {kind} at {at}: {error}")),
     })
+}
+
+/// Mounts a disk as soon as it is there. Its node is made before the kernel lets anybody open it; the event comes after.
+fn mount_disk(device: &Path, at: &str, flags: MountFlags, events: &Events) -> Result<(), String> {
+    let mounted = events.wait_for(|| match mount(device, at, "ext4", flags, None) {
+        Err(Errno::NOENT | Errno::NXIO) => None,
+        known => Some(known),
+    })?;
+    mounted.map_err(|e| format!("cannot mount {} at {at}: {e}", device.display()))
 }
 
 fn words(line: &str) -> Words {

@@ -11,7 +11,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// Round trips to another kernel's clock: the shortest is kept, and 64 take a few milliseconds.
 const ROUNDS: u32 = 64;
 
-const DEADLINE: Duration = Duration::from_secs(5);
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A moment, and how far it may be off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

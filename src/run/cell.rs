@@ -26,7 +26,7 @@ use crate::suite::{Deadlines, WorkloadSpec};
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// A request that is answered at once has this long.
-const QUICK: Duration = Duration::from_secs(10);
+const QUICK: Duration = Duration::from_secs(30);
 
 /// What a cell needs to know.
 pub(super) struct CellPlan<'a> {

@@ -70,12 +70,19 @@ const MAX_AGE: Duration = Duration::from_secs(30 * 86_400);
 
 const OUT_BYTES: u64 = 1 << 30;
 
+/// A minute does on idle CPUs.
+const BOOT: Duration = Duration::from_secs(6 * 60);
+
+const ATTEMPTS: u32 = 3;
+
 /// What a job is.
 pub(crate) struct Job<'a> {
     /// For a shell, in the folder with the files; what it leaves in `out/` comes back.
     pub(crate) script: &'a str,
     /// Files of this host and their names there; they keep their modes.
     pub(crate) files: &'a [(PathBuf, String)],
+    /// What the script says first on the console.
+    pub(crate) begun: &'a str,
     pub(crate) deadline: Duration,
 }
 
@@ -117,16 +124,32 @@ impl Machine {
         Ok(Self { system, qemu, folder, _turn: turn })
     }
 
-    /// Boots it, has the job done and returns the folder with what it left.
+    /// Boots it, has the job done and returns the folder with what it left. One that hangs while it boots is started
+    /// anew: software emulation of two CPUs loses a timer at times, and all waits for it.
     pub(crate) fn run(&self, job: &Job<'_>) -> PathBuf {
         let console = self.folder.join("console.log");
-        let mut started = self.start(job, Console::File(console.clone()));
-        let ended = started.process.wait(job.deadline, None);
-        assert!(ended.is_ok(), "{ended:?}; {}; {}", started.process.last_words(), tail(&console));
+        for attempt in 1..=ATTEMPTS {
+            let mut started = self.start(job, Console::File(console.clone()));
+            let last = attempt == ATTEMPTS;
+            let booted = started.process.wait(BOOT, None).is_ok() || text(&console).contains(job.begun);
+            if !booted && !last {
+                eprintln!(
+                    "it hung while it booted (attempt {attempt}), so it is started anew: {}",
+                    tail(&console)
+                );
+                continue;
+            }
+            let ended = started.process.wait(job.deadline, None);
+            assert!(ended.is_ok(), "{ended:?}; {}; {}", started.process.last_words(), tail(&console));
+            return self.unpack(&started.output, &console);
+        }
+        unreachable!("the last attempt ends otherwise")
+    }
+
+    fn unpack(&self, output: &Path, console: &Path) -> PathBuf {
         let out = self.folder.join("out");
-        let output = BufReader::new(File::open(&started.output).unwrap());
-        let unpacked = tar::Archive::new(output).unpack(&out);
-        assert!(unpacked.is_ok(), "{unpacked:?}; the end of {}: {}", console.display(), tail(&console));
+        let unpacked = tar::Archive::new(BufReader::new(File::open(output).unwrap())).unpack(&out);
+        assert!(unpacked.is_ok(), "{unpacked:?}; the end of {}: {}", console.display(), tail(console));
         out
     }
 
@@ -213,6 +236,10 @@ fn write_input(job: &Job<'_>, path: &Path) {
     // A disk has whole sectors; tar ends at two empty ones.
     let length = file.get_ref().metadata().unwrap().len();
     file.get_ref().set_len(length.next_multiple_of(4096) + 4096).unwrap();
+}
+
+fn text(path: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
 }
 
 fn tail(path: &Path) -> String {

@@ -15,16 +15,23 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub(crate) struct OwnEngine {
     folder: tempfile::TempDir,
     child: Option<Child>,
+    /// Its daemon.json.
+    settings: &'static str,
 }
 
 impl OwnEngine {
     /// `Err` says why there can be none here.
     pub(crate) fn start() -> Result<Self, String> {
+        Self::with("{}")
+    }
+
+    /// The same with a daemon.json.
+    pub(crate) fn with(settings: &'static str) -> Result<Self, String> {
         if !rustix::process::getuid().is_root() {
             return Err("an engine of its own needs root".into());
         }
         let folder = tempfile::Builder::new().prefix("isocost-engine-").tempdir_in("/var/tmp").unwrap();
-        let mut engine = Self { folder, child: None };
+        let mut engine = Self { folder, child: None, settings };
         engine.again()?;
         Ok(engine)
     }
@@ -39,11 +46,13 @@ impl OwnEngine {
 
     /// Starts it, and returns once it answers.
     pub(crate) fn again(&mut self) -> Result<(), String> {
-        std::fs::write(self.at("daemon.json"), "{}").unwrap();
+        std::fs::write(self.at("daemon.json"), self.settings).unwrap();
         let log = std::fs::File::options().create(true).append(true).open(self.at("log")).unwrap();
         let option = |name: &str, file: &str| format!("--{name}={}", self.at(file).display());
         let path = std::env::var("PATH").unwrap_or_default();
-        let child = Command::new("dockerd")
+        // In a network of its own: an engine makes and removes the host's bridge `docker0` as it pleases.
+        let child = Command::new("unshare")
+            .args(["--net", "--", "dockerd"])
             .env("PATH", format!("{path}:/usr/sbin:/sbin"))
             .args([option("data-root", "data"), option("exec-root", "exec"), option("pidfile", "pid")])
             .args([option("config-file", "daemon.json"), format!("--host={}", self.address())])
@@ -52,7 +61,7 @@ impl OwnEngine {
                 "--containerd-namespace=isocost-test",
                 "--containerd-plugins-namespace=isocost-test-plugins",
             ])
-            .args(["--bridge=none", "--iptables=false"])
+            .arg("--iptables=false")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, mount, mount_move};
+use rustix::mount::{MountFlags, mount_move};
 use rustix::process::{chdir, chroot};
 
 use super::events::Events;
+use super::mount_disk;
 
 /// Where the new root is mounted first.
 const NEW_ROOT: &str = "/newroot";
@@ -39,9 +40,7 @@ impl System {
 
     /// Mounts the root, makes it `/` and becomes its init. Returns only where that failed.
     pub(crate) fn enter(&self, events: &Events) -> Result<Infallible, String> {
-        events.wait_for(|| self.root.exists().then_some(()))?;
-        mount(&self.root, NEW_ROOT, "ext4", MountFlags::empty(), None)
-            .map_err(|e| format!("cannot mount {} at {NEW_ROOT}: {e}", self.root.display()))?;
+        mount_disk(&self.root, NEW_ROOT, MountFlags::empty(), events)?;
         for folder in ["/dev", "/proc", "/sys"] {
             take_along(folder)?;
         }

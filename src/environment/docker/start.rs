@@ -26,6 +26,13 @@ use crate::measure::clock::Instant;
 use crate::measure::sample::{Failure, FailureName};
 use crate::measure::span::Span;
 
+/// What the agent says where it finds the socket closed.
+const UNREACHED: &str = "cannot connect to";
+
+/// The mend of that.
+const REACH: &str = "a runtime with a kernel of its own must let programs reach a socket of the host; gVisor's does \
+                     where it is registered with --host-uds=open";
+
 /// What the engine's thread tells of a container, in this order.
 enum Step {
     Created {
@@ -276,6 +283,9 @@ impl Container {
         }
         if let Some(more) = self.id.clone().and_then(|id| last_words(engine, id)) {
             detail = format!("{detail}{more}");
+        }
+        if detail.contains(UNREACHED) {
+            detail = format!("{detail}; {REACH}");
         }
         Failure { name: FailureName::ExitedEarly, detail }
     }
