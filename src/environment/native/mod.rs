@@ -167,7 +167,6 @@ fn describe(ready: &Ready, context: &RunContext) -> Prepared {
         Err(_) => "none".to_owned(),
     };
     let facts = vec![
-        ("agent".to_owned(), ready.agent.display().to_string()),
         ("cgroup".to_owned(), place),
         ("cpus".to_owned(), format!("{} by affinity; {quota}", ready.cpus)),
     ];

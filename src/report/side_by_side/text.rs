@@ -86,6 +86,10 @@ pub(super) fn beside(against: Against) -> String {
     match against {
         Against::First | Against::Unknown => String::new(),
         Against::Equal => "equal".to_owned(),
+        Against::Changed(f) if (f - 1.0).abs() < 0.1 => {
+            let sign = if f < 1.0 { "−" } else { "+" };
+            format!("changed by {sign}{} %", quantity::number((f - 1.0).abs() * 100.0, 2))
+        }
         Against::Changed(f) => format!("changed: {}×", factor(f)),
         Against::Overlap(Ratios, _) => "ratio to native overlaps".to_owned(),
         Against::Overlap(..) => "overlaps".to_owned(),
