@@ -10,7 +10,7 @@ use crate::measure::name::Names;
 use crate::measure::sample::{Failure, Outcome, Sample};
 
 /// How the writer begins a sample's line. Another order of keys is read as well, only slower.
-const SAMPLE: &[u8] = br#"{"record":"sample","#;
+const SAMPLE: &str = r#"{"record":"sample","#;
 
 /// A sample as it stands in a line: nothing tagged or flattened, which serde would have to buffer.
 #[derive(Deserialize)]
@@ -34,11 +34,11 @@ struct Line<'a> {
 }
 
 /// Reads one line, without its end.
-pub(super) fn line(text: &[u8], names: &mut Names) -> Result<Record, String> {
+pub(super) fn line(text: &str, names: &mut Names) -> Result<Record, String> {
     if !text.starts_with(SAMPLE) {
-        return serde_json::from_slice(text).map_err(|e| e.to_string());
+        return serde_json::from_str(text).map_err(|e| e.to_string());
     }
-    let line: Line<'_> = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+    let line: Line<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     sample(line, names).map(Record::Sample)
 }
 

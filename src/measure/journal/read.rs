@@ -1,9 +1,12 @@
 //! The reading end: a run folder, whole or as far as it came.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::str::Utf8Error;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
 
@@ -105,7 +108,7 @@ pub fn read(dir: &Path) -> Result<Run, JournalError> {
     let path = dir.join(JOURNAL_FILE);
     let unreadable = |source| JournalError::Io { path: path.clone(), source };
     let file = File::open(&path).map_err(unreadable)?;
-    let (parsed, dropped_tail) = parse_all(file).map_err(|error| match error {
+    let (parsed, dropped_tail) = parse_all(file, STRETCH_BYTES).map_err(|error| match error {
         Broken::Io(source) => unreadable(source),
         Broken::Line(line, detail) => damaged(&path, line, detail),
     })?;
@@ -225,59 +228,118 @@ enum Broken {
     Line(usize, String),
 }
 
-/// All whole lines, and whether something follows the last.
-fn parse_all(mut from: impl Read) -> Result<(Parsed, bool), Broken> {
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8);
-    let mut names: Vec<Names> = std::iter::repeat_with(Names::default).take(threads).collect();
-    let mut all = Parsed::default();
-    let mut text = Vec::new();
-    loop {
-        let wanted = (threads * STRETCH_BYTES) as u64;
-        let read = from.by_ref().take(wanted).read_to_end(&mut text).map_err(Broken::Io)?;
-        if read == 0 {
-            return Ok((all, !text.is_empty()));
+/// The text of a journal, stretch by stretch, for threads that each take the next one when they are done with theirs.
+struct Text<R> {
+    from: R,
+    stretch_bytes: usize,
+    /// Begins the next stretch: what followed the last whole line.
+    rest: Vec<u8>,
+    /// How many stretches were taken.
+    taken: usize,
+    ended: bool,
+}
+
+impl<R: Read> Text<R> {
+    /// Whole lines, and which stretch they are.
+    fn next(&mut self) -> Result<Option<(usize, Vec<u8>)>, std::io::Error> {
+        let mut text = std::mem::take(&mut self.rest);
+        while !self.ended {
+            let before = text.len();
+            text.reserve(self.stretch_bytes);
+            let read = self.from.by_ref().take(self.stretch_bytes as u64).read_to_end(&mut text);
+            self.ended = !matches!(read, Ok(1..));
+            read?;
+            if let Some(end) = text[before..].iter().rposition(|&byte| byte == b'\n') {
+                self.rest = text.split_off(before + end + 1);
+                self.taken += 1;
+                return Ok(Some((self.taken - 1, text)));
+            }
         }
-        let whole = text.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
-        parse_side_by_side(&text[..whole], &mut names, &mut all)?;
-        text.drain(..whole);
+        self.rest = text;
+        Ok(None)
     }
 }
 
-fn parse_side_by_side(text: &[u8], names: &mut [Names], all: &mut Parsed) -> Result<(), Broken> {
-    let stretches = split(text, names.len().min(text.len() / STRETCH_BYTES + 1));
-    let results: Vec<_> = std::thread::scope(|scope| {
-        let pairs = stretches.iter().zip(names);
-        let running: Vec<_> = pairs.map(|(some, names)| scope.spawn(|| parse_stretch(some, names))).collect();
-        running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+/// Stretches that were parsed, in the text's order; one that comes early waits for those before it.
+#[derive(Default)]
+struct Joined {
+    all: Parsed,
+    joined: usize,
+    early: BTreeMap<usize, Result<Parsed, Broken>>,
+    broken: Option<Broken>,
+}
+
+impl Joined {
+    /// Whether there is any use in going on.
+    fn take(&mut self, stretch: usize, parsed: Result<Parsed, Broken>) -> bool {
+        self.early.insert(stretch, parsed);
+        while let Some(next) = self.early.remove(&self.joined).filter(|_| self.broken.is_none()) {
+            self.joined += 1;
+            let lines = self.all.lines;
+            let joined = next.map_err(|broken| match broken {
+                Broken::Line(line, detail) => Broken::Line(lines + line, detail),
+                Broken::Io(error) => Broken::Io(error),
+            });
+            let joined = joined
+                .and_then(|next| self.all.join(next).map_err(|(line, detail)| Broken::Line(line, detail)));
+            self.broken = joined.err();
+        }
+        self.broken.is_none()
+    }
+}
+
+/// All whole lines, and whether something follows the last.
+fn parse_all(from: impl Read + Send, stretch_bytes: usize) -> Result<(Parsed, bool), Broken> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8);
+    let text = Mutex::new(Text { from, stretch_bytes, rest: Vec::new(), taken: 0, ended: false });
+    let joined = Mutex::new(Joined::default());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| parse_stretches(&text, &joined));
+        }
     });
-    for result in results {
-        let next = result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let next = next.map_err(|(line, detail)| Broken::Line(all.lines + line, detail))?;
-        all.join(next).map_err(|(line, detail)| Broken::Line(line, detail))?;
-    }
-    Ok(())
+    let Joined { all, broken, .. } = joined.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let left = text.into_inner().unwrap_or_else(PoisonError::into_inner).rest;
+    broken.map_or(Ok((all, !left.is_empty())), Err)
 }
 
-/// At most `parts` stretches of whole lines.
-fn split(mut text: &[u8], parts: usize) -> Vec<&[u8]> {
-    let mut stretches = Vec::with_capacity(parts);
-    for left in (1..=parts).rev() {
-        let from = text.len() / left;
-        let end = text[from..].iter().position(|&b| b == b'\n').map_or(text.len(), |at| from + at + 1);
-        let (stretch, rest) = text.split_at(if left == 1 { text.len() } else { end });
-        stretches.push(stretch);
-        text = rest;
+/// What each thread does. A panic of one is a panic of the scope, so that what it leaves locked is never used.
+fn parse_stretches(text: &Mutex<Text<impl Read>>, joined: &Mutex<Joined>) {
+    let mut names = Names::default();
+    loop {
+        let next = locked(text).next();
+        let (stretch, parsed) = match next {
+            Ok(Some((stretch, text))) => (stretch, parse_stretch(&text, &mut names)),
+            Ok(None) => return,
+            Err(error) => (locked(text).taken, Err(Broken::Io(error))),
+        };
+        if !locked(joined).take(stretch, parsed) {
+            return;
+        }
     }
-    stretches
 }
 
-fn parse_stretch(text: &[u8], names: &mut Names) -> Result<Parsed, (usize, String)> {
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn parse_stretch(text: &[u8], names: &mut Names) -> Result<Parsed, Broken> {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    match std::str::from_utf8(text) {
+        Ok(text) => parse_lines(text.split('\n').map(Ok), names),
+        Err(_) => parse_lines(text.split(|&byte| byte == b'\n').map(std::str::from_utf8), names),
+    }
+}
+
+fn parse_lines<'a>(
+    lines: impl Iterator<Item = Result<&'a str, Utf8Error>>,
+    names: &mut Names,
+) -> Result<Parsed, Broken> {
     let mut parsed = Parsed::default();
-    let Some(text) = text.strip_suffix(b"\n") else { return Ok(parsed) };
-    for line in text.split(|&b| b == b'\n') {
+    for line in lines {
         parsed.lines += 1;
-        let taken = parse::line(line, names).and_then(|record| parsed.take(record));
-        taken.map_err(|detail| (parsed.lines, detail))?;
+        let record = line.map_err(|error| error.to_string()).and_then(|line| parse::line(line, names));
+        record.and_then(|record| parsed.take(record)).map_err(|detail| Broken::Line(parsed.lines, detail))?;
     }
     Ok(parsed)
 }

@@ -143,15 +143,34 @@ fn several_stretches_are_one_journal() {
     let lines: Vec<_> = (0..2000).map(|i| Record::Sample(sample(i, Outcome::Value(f64::from(i))))).collect();
     let dir = journal_of(&lines);
     let text = std::fs::read(dir.path().join(JOURNAL_FILE)).unwrap();
-    for parts in [1, 2, 3, 7] {
-        let stretches = split(&text, parts);
-        assert_eq!(stretches.concat(), text);
-        let mut all = Parsed::default();
-        for stretch in stretches {
-            all.join(parse_stretch(stretch, &mut Names::default()).unwrap_or_default()).unwrap();
+    let parse = |text: &[u8], stretch| parse_all(text, stretch).ok();
+    for stretch in [1, 100, 1000, 30_000, text.len(), 10 * text.len()] {
+        let (all, cut) = parse(&text, stretch).unwrap();
+        assert!(!cut && all.lines == 2001, "{stretch}");
+        assert!(all.samples.iter().enumerate().all(|(i, s)| s.position as usize == i), "{stretch}");
+        let (all, cut) = parse(&text[..text.len() - 1], stretch).unwrap();
+        assert!(cut && all.lines == 2000, "{stretch}");
+    }
+}
+
+#[test]
+fn the_first_damaged_line_is_the_one_that_is_told() {
+    let lines: Vec<_> = (0..2000).map(|i| Record::Sample(sample(i, Outcome::Value(f64::from(i))))).collect();
+    let dir = journal_of(&lines);
+    let text = std::fs::read(dir.path().join(JOURNAL_FILE)).unwrap();
+    let starts: Vec<usize> =
+        text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).collect();
+    for (damage, words) in [(b'x', "expected"), (0xff, "utf-8")] {
+        let mut text = text.clone();
+        // Lines count from 1, and the first start is that of the second line.
+        for line in [700, 1500] {
+            text[starts[line - 2]] = damage;
         }
-        assert_eq!(all.lines, 2001);
-        assert!(all.samples.iter().enumerate().all(|(i, s)| s.position as usize == i));
+        for stretch in [1, 1000, 30_000, text.len()] {
+            let found = parse_all(&text[..], stretch).map(|(all, _)| all.lines);
+            let Err(Broken::Line(line, detail)) = found else { panic!("{stretch}: it was read") };
+            assert!(line == 700 && detail.contains(words), "{stretch}: {line}: {detail}");
+        }
     }
 }
 
