@@ -74,21 +74,46 @@ impl Blocks {
     /// The quantile of all blocks together: the smallest point that at least that share does not exceed.
     #[must_use]
     pub fn quantile(&self, quantile: f64) -> Option<f64> {
-        self.quantile_of(&vec![1.0; self.blocks], quantile)
+        self.grid.get(self.place(&vec![1.0; self.blocks], quantile, 0)?).copied()
     }
 
-    /// Of a resample in which each block stands `times` times.
-    fn quantile_of(&self, times: &[f64], quantile: f64) -> Option<f64> {
+    /// Where on the grid the quantile is of a resample in which each block stands `times` times; looked for in widening
+    /// steps from where it is thought to be, for resamples are much alike.
+    fn place(&self, times: &[f64], quantile: f64, near: usize) -> Option<usize> {
         let at_most =
             |point: usize| sum_of_products(&self.at_most[point * self.blocks..][..self.blocks], times);
         let last = self.grid.len().checked_sub(1)?;
         let rank = (quantile * at_most(last) - 1e-9).ceil().max(1.0);
-        let (mut low, mut high) = (0, last);
+        let reached = |point: usize| at_most(point) >= rank;
+        let (mut low, mut high, mut step) = (0, last, 1);
+        if reached(near) {
+            high = near;
+            while low < high {
+                let Some(before) = high.checked_sub(step).filter(|before| *before >= low) else { break };
+                if reached(before) {
+                    high = before
+                } else {
+                    low = before + 1
+                }
+                step *= 2;
+            }
+        } else {
+            low = near + 1;
+            while low < high {
+                let Some(after) = Some(low + step - 1).filter(|after| *after < high) else { break };
+                if reached(after) {
+                    high = after
+                } else {
+                    low = after + 1
+                }
+                step *= 2;
+            }
+        }
         while low < high {
             let middle = low + (high - low) / 2;
-            if at_most(middle) >= rank { high = middle } else { low = middle + 1 }
+            if reached(middle) { high = middle } else { low = middle + 1 }
         }
-        self.grid.get(low).copied()
+        Some(low)
     }
 
     /// The bootstrap interval of several quantiles; `None` for fewer than [`FEWEST_BLOCKS`].
@@ -103,11 +128,13 @@ impl Blocks {
         }
         let mut source = source(how);
         let mut found = vec![Vec::with_capacity(how.resamples as usize); quantiles.len()];
-        let mut times = vec![0.0; blocks];
+        let mut times = vec![1.0; blocks];
+        let places: Vec<usize> =
+            quantiles.iter().map(|&quantile| self.place(&times, quantile, 0)).collect::<Option<_>>()?;
         for _ in 0..how.resamples {
             draw(&mut times, &mut source);
-            for (list, &quantile) in found.iter_mut().zip(quantiles) {
-                list.extend(self.quantile_of(&times, quantile));
+            for ((list, place), &quantile) in found.iter_mut().zip(&places).zip(quantiles) {
+                list.extend(self.place(&times, quantile, *place).and_then(|at| self.grid.get(at)));
             }
         }
         let tail = expanded_tail(blocks, how.confidence)?;
@@ -213,7 +240,7 @@ mod tests {
             .map(|_| {
                 let mut times = [0.0; 9];
                 draw(&mut times, &mut source);
-                blocks.quantile_of(&times, 0.5).unwrap()
+                blocks.grid[blocks.place(&times, 0.5, 4).unwrap()]
             })
             .collect();
         for k in 1..9 {
@@ -244,7 +271,12 @@ mod tests {
                 blocks.into_iter().map(|block| block.into_iter().map(f64::from).collect()).collect();
             let all = order::sorted(&blocks.concat());
             let rank = (quantile * all.len() as f64 - 1e-9).ceil().max(1.0) as usize;
-            prop_assert_eq!(Blocks::of_values(&blocks).quantile(quantile), Some(all[rank - 1]));
+            let counted = Blocks::of_values(&blocks);
+            prop_assert_eq!(counted.quantile(quantile), Some(all[rank - 1]));
+            let place = counted.place(&vec![1.0; blocks.len()], quantile, 0);
+            for near in 0..counted.grid.len() {
+                prop_assert_eq!(counted.place(&vec![1.0; blocks.len()], quantile, near), place);
+            }
         }
     }
 }

@@ -46,6 +46,14 @@ pub fn bisect(low: f64, high: f64, holds: impl Fn(f64) -> bool) -> f64 {
     from_ordered(low)
 }
 
+/// The number in the middle of the representable ones between two; `None` where there is none.
+#[must_use]
+pub fn midway(low: f64, high: f64) -> Option<f64> {
+    let (low, high) = (to_ordered(low), to_ordered(high));
+    let middle = low + high.checked_sub(low)? / 2;
+    (middle > low).then(|| from_ordered(middle))
+}
+
 /// Numbers in the order of the values: the sign's bit flipped, and all bits of negative values.
 fn to_ordered(value: f64) -> u64 {
     let bits = value.to_bits();

@@ -2,7 +2,7 @@
 //! signed-rank interval (Hodges and Lehmann 1963; Walsh 1949).
 //!
 //! There are n(n+1)/2 of them. They are never made: how many are at most t is counted in one pass over the sorted
-//! values, and the k-th is found by bisection over the representable numbers, in at most 64 passes.
+//! values, and two such counts close in on the k-th until what is between them is few enough to be made.
 
 use super::order;
 
@@ -33,8 +33,41 @@ impl Walsh {
             return None;
         }
         let (first, last) = (self.sorted.first()?, self.sorted.last()?);
-        let sum = order::bisect(2.0 * first, 2.0 * last, |most| self.sums_up_to(most) >= rank);
-        Some(sum / 2.0)
+        // The sum looked for is above `low` and at most `high`; so many sums are at most each.
+        let (mut low, mut high) = ((2.0 * first).next_down(), 2.0 * last);
+        let (mut below, mut up_to) = (0, self.count());
+        let few = self.sorted.len() as u64;
+        for pass in 0.. {
+            if up_to - below <= few {
+                return Some(self.sums_between(low, high, rank - below)? / 2.0);
+            }
+            // Where it would be were they spread evenly, and every other time in the middle, for they are not.
+            let share = (rank - below) as f64 / (up_to - below) as f64;
+            let even = low + (high - low) * share;
+            let Some(middle) = order::midway(low, high) else { break };
+            let at = if pass % 2 == 0 && low < even && even < high { even } else { middle };
+            match self.sums_up_to(at) {
+                count if count >= rank => (high, up_to) = (at, count),
+                count => (low, below) = (at, count),
+            }
+        }
+        // No number is between them: many sums are the same.
+        Some(high / 2.0)
+    }
+
+    /// The `rank`-th smallest of the sums above `low` and at most `high`, which are few.
+    fn sums_between(&self, low: f64, high: f64, rank: u64) -> Option<f64> {
+        let mut sums = Vec::new();
+        let mut end = self.sorted.len();
+        for (at, value) in self.sorted.iter().enumerate() {
+            while end > at && value + self.sorted[end - 1] > high {
+                end -= 1;
+            }
+            let from_last = self.sorted[at..end.max(at)].iter().rev().map(|other| value + other);
+            sums.extend(from_last.take_while(|sum| *sum > low));
+        }
+        let rank = usize::try_from(rank).ok()?.checked_sub(1)?;
+        (rank < sums.len()).then(|| *sums.select_nth_unstable_by(rank, f64::total_cmp).1)
     }
 
     /// The Hodges-Lehmann estimate: their median.

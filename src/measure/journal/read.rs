@@ -220,7 +220,7 @@ impl Parsed {
 }
 
 /// What one thread parses at a time: of a large journal only so much text is in memory for each.
-const STRETCH_BYTES: usize = 4 << 20;
+const STRETCH_BYTES: usize = 1 << 20;
 
 /// Why parsing ended.
 enum Broken {
