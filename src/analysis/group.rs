@@ -82,8 +82,9 @@ pub(super) struct Groups<'a> {
 /// holds beside the cold metrics.
 pub(super) fn group(run: &Run) -> Groups<'_> {
     let places = Places::of(run);
-    let mut found: HashMap<Key<'_>, Series<'_>> = HashMap::new();
+    let mut found = Found::default();
     let mut blocks = BTreeSet::new();
+    let mut last_block = None;
     for sample in run.samples.iter().filter(|sample| !sample.warm_up) {
         let role = run.role(sample.block, sample.warm_up);
         if role == Role::SetAside {
@@ -93,16 +94,52 @@ pub(super) fn group(run: &Run) -> Groups<'_> {
         if cold && !sample.metric.starts_with(COLD) {
             continue;
         }
-        let Some(kind) = places.kind(&sample.environment) else { continue };
-        if !cold {
+        let Some(series) = found.of(sample, &places) else { continue };
+        series.take(sample);
+        if !cold && last_block != Some(sample.block) {
+            last_block = Some(sample.block);
             blocks.insert(sample.block);
         }
-        let key = Key::of(sample);
-        found.entry(key).or_insert_with(|| empty(key, kind)).take(sample);
     }
-    let mut series: Vec<Series<'_>> = found.into_values().collect();
+    let mut series = found.series;
     series.sort_by(|a, b| places.order(&a.key).cmp(&places.order(&b.key)));
     Groups { series, blocks: u32::try_from(blocks.len()).unwrap_or(u32::MAX) }
+}
+
+/// The series met so far. Blocks are much alike, so the series after one is looked for first where it was the last time.
+#[derive(Default)]
+struct Found<'a> {
+    series: Vec<Series<'a>>,
+    index: HashMap<Key<'a>, usize>,
+    /// For each series the one that came after it.
+    after: Vec<usize>,
+    last: usize,
+}
+
+impl<'a> Found<'a> {
+    /// The series of a sample; `None` for an environment that is not in the plan.
+    fn of(&mut self, sample: &'a Sample, places: &Places<'_>) -> Option<&mut Series<'a>> {
+        let key = Key::of(sample);
+        let guess = self.after.get(self.last).copied();
+        let at = match guess.filter(|&guess| self.series[guess].key == key) {
+            Some(guess) => guess,
+            None => self.look_up(key, places)?,
+        };
+        self.after[self.last] = at;
+        self.last = at;
+        self.series.get_mut(at)
+    }
+
+    fn look_up(&mut self, key: Key<'a>, places: &Places<'_>) -> Option<usize> {
+        if let Some(&known) = self.index.get(&key) {
+            return Some(known);
+        }
+        self.series.push(empty(key, places.kind(key.environment)?));
+        self.after.push(0);
+        let at = self.series.len() - 1;
+        self.index.insert(key, at);
+        Some(at)
+    }
 }
 
 fn empty(key: Key<'_>, kind: Kind) -> Series<'_> {
