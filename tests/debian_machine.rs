@@ -85,6 +85,7 @@ fn visit(suite: &str) {
         the_agent_is_the_same_everywhere(&run);
     }
     every_family_has_figures(&visit.run("root"));
+    a_users_own_scope_has_limits(&visit.run("user"), &visit.run("scope"));
     visit.emulated_runs_are_kept_apart(&scratch(suite));
 }
 
@@ -131,8 +132,16 @@ impl Visit {
     fn every_step_is_done(&self) {
         let steps = ["doctor", "run", "clean", "left"];
         let steps = ["root", "user"].iter().flat_map(|who| steps.map(|step| format!("{who}-{step}")));
-        let more =
-            ["update", "left-before", "killed-before", "killed-clean", "killed-left"].map(String::from);
+        let more = [
+            "update",
+            "left-before",
+            "killed-before",
+            "killed-clean",
+            "killed-left",
+            "scope-run",
+            "scope-clean",
+        ]
+        .map(String::from);
         for step in steps.chain(more) {
             let (said, wrong) = (self.text(&format!("{step}.stdout")), self.text(&format!("{step}.stderr")));
             // The memory of a container's processes, which are root's, is a failed sample for anybody else.
@@ -256,6 +265,23 @@ fn the_agent_is_the_same_everywhere(run: &Run) {
         let seen = seen.unwrap_or_else(|| panic!("{} was not looked at from inside", environment.id));
         assert_eq!(seen.agent_sha256, run.record.agent_sha256, "{}", environment.id);
     }
+}
+
+/// Where systemd lets a user make control groups, a process of that user has the limits of the others.
+fn a_users_own_scope_has_limits(outside: &Run, inside: &Run) {
+    let limits = |run: &Run| {
+        let native = run.record.environments.iter().find(|one| one.id == "native").unwrap();
+        let seen = native.inspection.as_ref().unwrap();
+        (seen.quota_cpus, seen.cgroup_memory_limit_bytes, native.prepared.facts.clone())
+    };
+    let (quota, memory, facts) = limits(inside);
+    assert_eq!((quota, memory), (Some(2.0), Some(256 << 20)), "{facts:?}");
+    assert_eq!(limits(outside).1, None, "a login's session may make none, and the run says so");
+    assert!(
+        outside.record.warnings.iter().any(|text| text.contains("systemd-run")),
+        "{:?}",
+        outside.record.warnings
+    );
 }
 
 /// Each workload of the suite in each environment that it is for.

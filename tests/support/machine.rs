@@ -24,9 +24,10 @@ mod shell;
 
 /// What a user installs to run Isocost with KVM, and what a machine needs to boot that the least Debian lacks. Docker
 /// refuses to work where AppArmor is on and its parser is not there.
-const PACKAGES: [&str; 14] = [
+const PACKAGES: [&str; 15] = [
     "linux-image-cloud-amd64",
     "systemd-sysv",
+    "libpam-systemd",
     "dbus",
     "udev",
     "kmod",

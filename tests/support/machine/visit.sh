@@ -57,5 +57,12 @@ step user-doctor as_user isocost doctor
 step user-run as_user isocost run quick --blocks 3 --env native,docker,qemu \
     --workload cpu-integer,disk-sync -o /home/tester/run
 step user-clean as_user isocost clean
+
+# In a scope of that user's own systemd, which may make control groups with limits.
+systemctl start "user@$(id -u tester).service"
+step scope-run as_user XDG_RUNTIME_DIR="/run/user/$(id -u tester)" systemd-run --user --scope --quiet \
+    isocost run quick --blocks 3 --env native --workload cpu-integer -o /home/tester/scope
+step scope-clean as_user isocost clean
 step user-left perl /job/left.pl
 mv /home/tester/run out/user-run
+mv /home/tester/scope out/scope-run
