@@ -110,9 +110,9 @@ fn the_same_image_against_itself_is_none() {
     }
 }
 
-/// `cargo test --test gate -- --ignored --nocapture the_same_image_thirty_times`: ten minutes.
+/// `cargo test --test gate -- --ignored --nocapture the_same_image_thirty_times`: a quarter of an hour.
 #[test]
-#[ignore = "ten minutes"]
+#[ignore = "a quarter of an hour"]
 fn the_same_image_thirty_times() {
     let place = place(&STARTS.replace("3min", "40s"));
     let tries: u32 = std::env::var("ISOCOST_TRIES").map_or(30, |tries| tries.parse().unwrap());

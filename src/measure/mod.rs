@@ -15,5 +15,7 @@ pub mod name;
 pub mod record;
 pub mod sample;
 pub mod sense;
+#[cfg(test)]
+mod shell;
 pub mod span;
 pub mod timeline;

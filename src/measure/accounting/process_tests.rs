@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::measure::sample::FailureName;
+use crate::measure::shell::{SPIN, Shell};
 
 const SMAPS: &str = "7f0000000000-7f0010000000 rw-p 00000000 00:00 0 \n\
     Size:             262144 kB\nKernelPageSize:        4 kB\nRss:               70000 kB\nPss:               70000 kB\n\
@@ -83,15 +84,21 @@ fn a_tree_by_lists_of_children_is_that_of_the_table() {
 #[test]
 fn cpu_time_is_that_from_one_reading_to_the_next() {
     let proc = Path::new(super::super::PROC);
-    let me = std::process::id();
+    // A process of its own, because this one's time also holds that of the children of other tests.
+    let process = Shell::start(SPIN);
+    let busy = process.id();
     let mut ticks = Ticks::default();
-    assert_eq!(ticks.since_last(proc, [me, u32::MAX].into_iter()), Duration::ZERO, "new, and there is none");
-    let before = cpu_ns(proc, &[me]).unwrap().value;
-    while cpu_ns(proc, &[me]).unwrap().value < before + 60_000_000 {}
-    let used = ticks.since_last(proc, [me].into_iter());
-    assert!(used >= Duration::from_millis(40), "{used:?}");
-    assert_eq!(ticks.since_last(proc, [].into_iter()), Duration::ZERO);
-    assert_eq!(ticks.since_last(proc, [me].into_iter()), Duration::ZERO, "new again");
+    let first = ticks.since_last(proc, [busy, u32::MAX].into_iter());
+    let before = cpu_ns(proc, &[busy]).unwrap().value;
+    while cpu_ns(proc, &[busy]).unwrap().value < before + 60_000_000 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let used = ticks.since_last(proc, [busy].into_iter());
+    let nobody = ticks.since_last(proc, [].into_iter());
+    let again = ticks.since_last(proc, [busy].into_iter());
+    assert_eq!(first, Duration::ZERO, "new, and there is none");
+    assert!(used >= Duration::from_millis(60), "{used:?}");
+    assert_eq!((nobody, again), (Duration::ZERO, Duration::ZERO), "new again");
 }
 
 #[test]
