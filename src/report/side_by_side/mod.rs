@@ -7,16 +7,18 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use crate::analysis::{Estimate, Row, Summary};
+use crate::analysis::{Row, Summary};
 use crate::environment::Accelerator;
 use crate::measure::journal::Run;
-use crate::measure::metric;
 use crate::measure::record::RunRecord;
 use crate::report::clean::{clean, clean_to};
 use crate::report::csv::{Line, accelerator, ratio_status};
 
+mod against;
 mod page;
 mod text;
+
+use against::Against;
 
 /// Columns of `side-by-side.csv`.
 pub const COLUMNS: [&str; 17] = [
@@ -75,53 +77,6 @@ struct SideRow {
 struct Cell {
     row: Row,
     against: Against,
-}
-
-/// What a run's figure is beside the first run's.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Against {
-    /// It is the first's.
-    First,
-    /// The intervals of what is compared overlap.
-    Overlap(Compared, f64),
-    /// They do not.
-    Apart(Compared, f64),
-    /// Exact figures that are equal.
-    Equal,
-    /// Exact figures that are not: a fact.
-    Changed(f64),
-    /// One of them has no figure or no interval.
-    Unknown,
-}
-
-/// What was held against each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Compared {
-    Medians,
-    Ratios,
-}
-
-impl Against {
-    fn word(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Overlap(Compared::Medians, _) => "medians-overlap",
-            Self::Overlap(Compared::Ratios, _) => "ratios-overlap",
-            Self::Apart(Compared::Medians, _) => "medians-apart",
-            Self::Apart(Compared::Ratios, _) => "ratios-apart",
-            Self::Equal => "equal",
-            Self::Changed(_) => "changed",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// This run's figure divided by the first's.
-    fn factor(self) -> Option<f64> {
-        match self {
-            Self::Overlap(_, factor) | Self::Apart(_, factor) | Self::Changed(factor) => Some(factor),
-            Self::First | Self::Equal | Self::Unknown => None,
-        }
-    }
 }
 
 /// Puts runs beside each other, the others against the first.
@@ -278,7 +233,7 @@ fn side_row(
     let cell = |(which, row): (usize, &Option<&Row>)| {
         let row = (*row)?;
         let same_host = heads.get(which).is_some_and(|head| head.same_host);
-        let against = if which == 0 { Against::First } else { against(first, row, same_host) };
+        let against = if which == 0 { Against::First } else { Against::of(first, row, same_host) };
         Some(Cell { row: row.clone(), against })
     };
     Some(SideRow {
@@ -289,36 +244,6 @@ fn side_row(
         unit,
         cells: rows.iter().enumerate().map(cell).collect(),
     })
-}
-
-fn against(first: Option<&Row>, row: &Row, same_host: bool) -> Against {
-    let Some(first) = first else { return Against::Unknown };
-    if metric::find(&row.metric).is_some_and(|metric| metric.exact) {
-        return match (first.median, row.median) {
-            (Some(a), Some(b)) if a.value == b.value => Against::Equal,
-            (Some(a), Some(b)) if a.value != 0.0 => Against::Changed(b.value / a.value),
-            _ => Against::Unknown,
-        };
-    }
-    if same_host {
-        compare(first.median, row.median, Compared::Medians)
-    } else {
-        compare(first.ratio.stated(), row.ratio.stated(), Compared::Ratios)
-    }
-}
-
-fn compare(a: Option<Estimate>, b: Option<Estimate>, what: Compared) -> Against {
-    let (Some(a), Some(b)) = (a, b) else { return Against::Unknown };
-    let (Some(x), Some(y)) = (a.interval, b.interval) else { return Against::Unknown };
-    let factor = b.value / a.value;
-    if !factor.is_finite() {
-        return Against::Unknown;
-    }
-    if x.low <= y.high && y.low <= x.high {
-        Against::Overlap(what, factor)
-    } else {
-        Against::Apart(what, factor)
-    }
 }
 
 impl SideBySide {

@@ -50,15 +50,13 @@ impl SideBySide {
             differences: head.differences.clone(),
         };
         let heads: Vec<Head> = (1..).zip(&self.runs).map(head).collect();
-        let (overlap, apart) = self.agreeing();
         let values = context! {
             style => html::style(),
             version => env!("CARGO_PKG_VERSION"),
             runs => Serde(heads),
             cautions => Serde(&self.cautions),
             rows => Serde(self.rows.iter().map(line).collect::<Vec<_>>()),
-            overlap,
-            compared => overlap + apart,
+            agreements => Serde(self.agreements()),
         };
         Ok(html::fill("side-by-side.html", PAGE, values)?)
     }
@@ -71,9 +69,7 @@ fn line(row: &super::SideRow) -> Line {
             .as_ref()
             .and_then(|cell| cell.row.ratio.stated())
             .map_or(String::new(), |ratio| format!("{} native", crate::report::quantity::ratio(&ratio))),
-        apart: cell.as_ref().is_some_and(|cell| {
-            matches!(cell.against, super::Against::Apart(..) | super::Against::Changed(_))
-        }),
+        apart: cell.as_ref().is_some_and(|cell| cell.against.is_apart()),
     };
     Line {
         environment: row.environment.clone(),

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::analysis::Estimate;
 use crate::report::fixture;
 
 fn run(accelerator: Accelerator) -> (Run, Summary) {
@@ -20,8 +21,11 @@ fn csv_text(all: &SideBySide) -> String {
 fn a_run_agrees_with_itself() {
     let (run, summary) = run(Accelerator::Tcg);
     let all = side_by_side(&[(&run, &summary), (&run, &summary)]);
-    let (overlap, apart) = all.agreeing();
-    assert!(overlap > 30 && apart == 0, "{overlap} {apart}");
+    let every = all.agreement("");
+    assert!(every.compared > 30 && every.overlap == every.compared, "{every:?}");
+    assert_eq!(every.inside, 2 * every.compared);
+    let startup = all.agreement("startup.");
+    assert!(startup.compared > 0 && startup.compared < every.compared, "{startup:?}");
     assert!(all.cautions.is_empty());
     let text = all.terminal(140);
     assert!(text.contains("overlaps") && !text.contains('!'), "{text}");
@@ -68,7 +72,7 @@ fn what_moved_is_seen_and_exact_figures_are_facts() {
         });
     }
     let all = side_by_side(&[(&mine.0, &mine.1), (&theirs.0, &theirs.1)]);
-    assert_eq!(all.agreeing().0, 0);
+    assert_eq!(all.agreement("").overlap, 0);
     let text = csv_text(&all);
     assert!(text.contains(",changed,1.5\n") && text.contains(",medians-apart,"));
     assert!(all.terminal(160).contains("3.00× the first"));

@@ -2,7 +2,8 @@
 
 use comfy_table::{ContentArrangement, Table};
 
-use super::{Against, Cell, SideBySide, SideRow};
+use super::against::{Against, Held};
+use super::{Cell, SideBySide, SideRow};
 use crate::report::csv::accelerator;
 use crate::report::quantity;
 use crate::report::terminal::{TABLE, wrapped};
@@ -30,7 +31,11 @@ impl SideBySide {
         }
         text.push('\n');
         text.push_str(&self.table(width));
-        text.push_str(&self.agreement());
+        text.push('\n');
+        let warning = "Each run is a session: a difference between two is not yet a regression.";
+        for line in self.agreements().iter().map(String::as_str).chain([warning]) {
+            text.push_str(&wrapped(line, width, ""));
+        }
         text
     }
 
@@ -51,22 +56,6 @@ impl SideBySide {
         }
         format!("{}\n", table.trim_fmt())
     }
-
-    /// How many figures agree: those that can be held against the first run's.
-    fn agreement(&self) -> String {
-        let (overlap, apart) = self.agreeing();
-        format!(
-            "\n{overlap} of {} figures have intervals that overlap the first run's. Two runs are two sessions: a difference \n\
-             between them is not yet a regression.\n",
-            overlap + apart
-        )
-    }
-
-    pub(super) fn agreeing(&self) -> (usize, usize) {
-        let cells = || self.rows.iter().flat_map(|row| row.cells.iter().flatten()).map(|cell| cell.against);
-        let count = |wanted: fn(&Against) -> bool| cells().filter(wanted).count();
-        (count(|one| matches!(one, Against::Overlap(..))), count(|one| matches!(one, Against::Apart(..))))
-    }
 }
 
 /// Median with interval, n, and what it is beside the first.
@@ -81,7 +70,7 @@ pub(super) fn cell(cell: Option<&Cell>) -> String {
 
 /// In words; empty for the first.
 pub(super) fn beside(against: Against) -> String {
-    use super::Compared::Ratios;
+    use super::against::Compared::Ratios;
     let factor = |f: f64| quantity::number(f, 3);
     match against {
         Against::First | Against::Unknown => String::new(),
@@ -91,9 +80,11 @@ pub(super) fn beside(against: Against) -> String {
             format!("changed by {sign}{} %", quantity::number((f - 1.0).abs() * 100.0, 2))
         }
         Against::Changed(f) => format!("changed: {}×", factor(f)),
-        Against::Overlap(Ratios, _) => "ratio to native overlaps".to_owned(),
-        Against::Overlap(..) => "overlaps".to_owned(),
-        Against::Apart(Ratios, f) => format!("ratio to native {}× the first's", factor(f)),
-        Against::Apart(_, f) => format!("{}× the first", factor(f)),
+        Against::Held(Held { what: Ratios, overlap: true, .. }) => "ratio to native overlaps".to_owned(),
+        Against::Held(Held { overlap: true, .. }) => "overlaps".to_owned(),
+        Against::Held(Held { what: Ratios, factor: f, .. }) => {
+            format!("ratio to native {}× the first's", factor(f))
+        }
+        Against::Held(Held { factor: f, .. }) => format!("{}× the first", factor(f)),
     }
 }
