@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Advice, OFlags, fadvise, statvfs};
+use rustix::fs::{OFlags, statvfs};
 
 use super::super::Refusal;
 use super::super::random::{Random, mix};
@@ -118,14 +118,10 @@ impl WorkFile {
 
     /// A new one that is full and on the medium; in the page cache unless the order goes around it.
     pub(super) fn full(order: &WorkOrder, layer: &Path) -> Result<Self, Refusal> {
-        let mut made = Self::new(&WorkOrder { direct: false, ..order.clone() }, layer)?;
+        let made = Self::new(order, layer)?;
         let mut buffer = Aligned::new(CHUNK, order.seed);
         made.pass(&mut buffer, |_| true)?;
-        if order.direct {
-            let dropped = fadvise(&made.file, 0, None, Advice::DontNeed);
-            dropped.map_err(|e| made.failed("drop the cached pages of", e))?;
-            made.file = open(&made.path, OpenOptions::new().read(true), true)?;
-        } else {
+        if !order.direct {
             made.read_all(&mut buffer, |_| true)?;
         }
         Ok(made)
