@@ -8,10 +8,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use isocost::measure::journal::run_folders;
 use isocost::measure::journal::{self, Record, Writer, write_run};
 use isocost::measure::sample::{Outcome, Sample};
 use isocost::regression::formats::Source;
-use isocost::regression::history::{History, Place, Selection, entry_of, run_folders};
+use isocost::regression::history::{History, Place, Selection, entry_of};
 use isocost::regression::trend::{TrendSettings, trends};
 use isocost::report::trend_page;
 
@@ -53,7 +54,7 @@ fn main() {
     let all = all.unwrap();
     println!("lines and changes: {took:.1?} for {} lines", all.lines.len());
     let mut page = String::new();
-    let took = timed(|| page = trend_page(&all.page("bench".into())).unwrap());
+    let took = timed(|| page = trend_page(&all.page("bench")).unwrap());
     println!("page: {took:.1?}, {:.1} MB", page.len() as f64 / 1e6);
 }
 

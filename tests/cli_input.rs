@@ -206,3 +206,36 @@ fn runs_that_cannot_be_read() {
     ];
     insta::assert_snapshot!(transcripts(folder.path(), all));
 }
+
+/// Comparing, gating and the history: nothing is made, also where one of several inputs is good.
+#[test]
+fn histories_and_gates() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("data.js"), "window.BENCHMARK_DATA = {}").unwrap();
+    fs::write(folder.path().join("not.db"), "no database, but long enough to be taken for one\n".repeat(99))
+        .unwrap();
+    fs::create_dir(folder.path().join("nightly")).unwrap();
+    let all: &[&[&str]] = &[
+        &["compare", "nightly"],
+        &["compare", "nightly", "none"],
+        &["gate", "nightly"],
+        &["gate", "none", "--baseline", "main"],
+        &["gate", "nightly", "--baseline", "./none"],
+        &["baseline", "save", "main", "none"],
+        &["baseline", "list"],
+        &["baseline", "remove", "main"],
+        &["history"],
+        &["history", "import", "nightly"],
+        &["history", "import", "data.js"],
+        &["history", "import", "--format", "otava", "data.js"],
+        &["history", "import", "--format", "github-action-benchmark", "data.js"],
+        &["history", "--smallest", "0"],
+        &["history", "--since", "yesterday"],
+        &["history", "--history", "not.db"],
+        &["history", "--history", "mysql://host/base"],
+        &["history", "export", "parquet"],
+        &["history", "score", "nightly"],
+    ];
+    insta::assert_snapshot!(transcripts(folder.path(), all));
+    assert!(!folder.path().join("reports").exists(), "something was made");
+}

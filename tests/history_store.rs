@@ -192,7 +192,7 @@ fn at_once(setting: &str) {
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert!(ended.status.success() && said.is_empty(), "{said}");
     }
-    let mut history = History::open_existing(&Place::from(setting)).unwrap();
+    let mut history = History::open_existing(&Place::try_from(setting).unwrap()).unwrap();
     assert_eq!(history.runs(&Selection::default()).unwrap().len(), WRITERS * RUNS);
     assert_eq!(history.points(&Selection::default()).unwrap().len(), 3 * WRITERS * RUNS);
     assert_eq!(history.series().unwrap().len(), 3);
@@ -207,7 +207,7 @@ fn one_of_many_writers() {
     else {
         return;
     };
-    let mut history = History::open(&Place::from(setting.as_str())).unwrap();
+    let mut history = History::open(&Place::try_from(setting.as_str()).unwrap()).unwrap();
     for run in 0..RUNS {
         assert_eq!(history.add(&entry(&format!("w{writer}-{run}"), run as i64)).unwrap(), Added::New);
     }
@@ -324,7 +324,7 @@ mod postgresql {
         ];
         for (name, test) in tests {
             eprintln!("{name}");
-            test(&Place::from(server.database(name).as_str()));
+            test(&Place::try_from(server.database(name).as_str()).unwrap());
         }
         at_once(&server.database("at_once"));
         refusals(&server);
@@ -332,23 +332,30 @@ mod postgresql {
 
     fn refusals(server: &server::Server) {
         let url = server.database("newer");
-        History::open(&Place::from(url.as_str())).unwrap();
+        History::open(&Place::try_from(url.as_str()).unwrap()).unwrap();
         let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
         client.batch_execute("UPDATE isocost_schema SET version = version + 1").unwrap();
-        assert!(matches!(History::open(&Place::from(url.as_str())), Err(HistoryError::Newer { .. })));
+        assert!(matches!(
+            History::open(&Place::try_from(url.as_str()).unwrap()),
+            Err(HistoryError::Newer { .. })
+        ));
         let url = server.database("foreign_one");
         let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
         client.batch_execute("CREATE TABLE cookies (name TEXT)").unwrap();
-        assert!(matches!(History::open(&Place::from(url.as_str())), Err(HistoryError::Foreign { .. })));
+        assert!(matches!(
+            History::open(&Place::try_from(url.as_str()).unwrap()),
+            Err(HistoryError::Foreign { .. })
+        ));
         let nobody = url.replace("foreign_one", "nobody_made_this").replace("isocost@", "isocost:secret@");
-        let error = History::open(&Place::from(nobody.as_str())).unwrap_err();
+        let error = History::open(&Place::try_from(nobody.as_str()).unwrap()).unwrap_err();
         assert!(matches!(error, HistoryError::Unreachable { .. }), "{error}");
         assert!(!error.to_string().contains("secret"));
     }
 
     #[test]
     fn a_server_that_is_not_there_is_named_without_its_password() {
-        let error = History::open(&Place::from("postgres://ci:secret@127.0.0.1:1/perf")).unwrap_err();
+        let error =
+            History::open(&Place::try_from("postgres://ci:secret@127.0.0.1:1/perf").unwrap()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("postgres://ci@127.0.0.1:1/perf") && !text.contains("secret"), "{text}");
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::console::Console;
 use super::refusal::Refusal;
-use crate::measure::journal::{self, JOURNAL_FILE, RUN_FILE, Run};
+use crate::measure::journal::{self, Run};
 
 /// The runs in these places, each place's in the order they were begun.
 ///
@@ -46,25 +46,18 @@ pub(super) fn remark(runs: &[Run], console: Console) {
     }
 }
 
-fn folders(place: &Path) -> Result<Vec<PathBuf>, Refusal> {
-    if is_run(place) {
-        return Ok(vec![place.to_owned()]);
-    }
+/// The folders of the runs in a place, at least one.
+///
+/// # Errors
+/// It cannot be read or holds no run.
+pub(super) fn folders(place: &Path) -> Result<Vec<PathBuf>, Refusal> {
     let failed = |error| {
         Refusal::usage(format!(
             "cannot read {}: {error}; give a run's folder, or one that holds them",
             place.display()
         ))
     };
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(place).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        // `latest` is a link to one that is there already.
-        let is_folder = entry.file_type().map_err(failed)?.is_dir();
-        if is_folder && is_run(&entry.path()) {
-            found.push(entry.path());
-        }
-    }
+    let found = journal::run_folders(place).map_err(failed)?;
     if found.is_empty() {
         let text = format!("{} is no run's folder and holds none; `isocost run` makes one", place.display());
         return Err(Refusal::usage(text));
@@ -72,14 +65,11 @@ fn folders(place: &Path) -> Result<Vec<PathBuf>, Refusal> {
     Ok(found)
 }
 
-fn is_run(folder: &Path) -> bool {
-    [RUN_FILE, JOURNAL_FILE].iter().any(|name| folder.join(name).exists())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::measure::journal::RUN_FILE;
 
     #[test]
     fn a_folder_of_runs_is_their_folders_and_the_link_to_the_latest_is_none() {
@@ -91,9 +81,10 @@ mod tests {
         }
         std::fs::create_dir(reports.path().join("other")).unwrap();
         std::os::unix::fs::symlink("r-2", reports.path().join("latest")).unwrap();
-        let mut found = folders(reports.path()).unwrap();
-        found.sort();
-        assert_eq!(found, [reports.path().join("r-1"), reports.path().join("r-2")]);
+        assert_eq!(
+            folders(reports.path()).unwrap(),
+            [reports.path().join("r-1"), reports.path().join("r-2")]
+        );
         assert_eq!(folders(&reports.path().join("latest")).unwrap().len(), 1);
         assert!(folders(&reports.path().join("none")).unwrap_err().text.contains("cannot read"));
     }

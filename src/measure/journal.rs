@@ -17,7 +17,7 @@ mod parse;
 mod read;
 mod write;
 
-pub use folder::{JOURNAL_FILE, RUN_FILE, write_run};
+pub use folder::{JOURNAL_FILE, RUN_FILE, run_folders, write_run};
 pub use read::{JournalError, Run, read};
 pub use write::{WriteError, Writer};
 

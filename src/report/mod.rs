@@ -27,6 +27,7 @@ mod write;
 
 pub use clocks::clocks;
 pub use comparison::Shown;
+pub use quantity::change;
 pub use side_by_side::{COLUMNS as SIDE_BY_SIDE_COLUMNS, SideBySide, side_by_side};
 pub use terminal::terminal;
 pub use trends::{ChangeLine, TrendPage, trend_page};

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use isocost_agent::protocol::{Inspection, WorkDone, WorkOrder};
+use tempfile::TempDir;
 
 use crate::environment::agent::{AgentConnection, ClockOffset, StopSignal, Worked};
 use crate::environment::{
-    Accelerator, Account, Accounts, Environment, EnvironmentError, Instance, Kind, Layer, Prepared,
+    Accelerator, Account, Accounts, Cgroup, Environment, EnvironmentError, Instance, Kind, Layer, Prepared,
     RunContext,
 };
 use crate::measure::clock::Instant;
@@ -114,6 +115,7 @@ impl Environment for Fake {
             stop: self.context.stop.clone(),
             diary: Arc::clone(&self.script.diary),
             order: None,
+            group: Group::new(),
             faults,
             stopped: false,
         }))
@@ -133,6 +135,7 @@ struct FakeInstance {
     stop: StopSignal,
     diary: Diary,
     order: Option<WorkOrder>,
+    group: Group,
     faults: VecDeque<Fault>,
     stopped: bool,
 }
@@ -146,12 +149,31 @@ impl FakeInstance {
     }
 }
 
-/// Real work costs time that the kernel counts; without any the cost has no figure.
-fn spend_a_tick() {
-    let spent = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).tv_nsec;
-    let begun = spent();
-    while (spent() - begun).rem_euclid(1_000_000_000) < 15_000_000 {
-        std::hint::black_box(begun);
+/// A control group of files, because this process's own time is also that of other tests, and of all their children.
+struct Group(TempDir);
+
+impl Group {
+    fn new() -> Self {
+        let group = Self(tempfile::tempdir().unwrap());
+        for (file, value) in [
+            ("cpuacct.usage", "0"),
+            ("memory.usage_in_bytes", "1000000"),
+            ("memory.max_usage_in_bytes", "2000000"),
+        ] {
+            std::fs::write(group.0.path().join(file), value).unwrap();
+        }
+        group
+    }
+
+    fn spend(&self, ns: u64) {
+        let file = self.0.path().join("cpuacct.usage");
+        let before: u64 = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+        std::fs::write(file, (before + ns).to_string()).unwrap();
+    }
+
+    fn named(&self) -> Cgroup {
+        let folder = Some(self.0.path().to_owned());
+        Cgroup::V1 { memory: folder.clone(), cpuacct: folder, blkio: None }
     }
 }
 
@@ -212,8 +234,8 @@ impl Instance for FakeInstance {
             return Err(Failure { name: FailureName::Interrupted, detail: "stopped".into() });
         }
         let order = self.order.take().unwrap();
-        spend_a_tick();
         let elapsed_ns = order.duration_ns.max(1_000_000);
+        self.group.spend(elapsed_ns);
         let done = WorkDone {
             units: 1000,
             elapsed_ns,
@@ -229,7 +251,8 @@ impl Instance for FakeInstance {
 
     fn accounts(&self) -> Accounts {
         let roots = vec![std::process::id()];
-        Accounts { instance: Account { roots, ..Account::default() }, ..Accounts::default() }
+        let cgroup = Some(self.group.named());
+        Accounts { instance: Account { roots, cgroup, ..Account::default() }, ..Accounts::default() }
     }
 
     fn layer(&self) -> &Layer {

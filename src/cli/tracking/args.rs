@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 use crate::cli::args::Accel;
-use crate::regression::history::Place;
+use crate::regression::history::{HistoryError, Place};
 use crate::suite::KernelChoice;
 
 /// Where the history is.
@@ -26,8 +26,8 @@ pub(in crate::cli) struct Where {
 }
 
 impl Where {
-    pub(super) fn place(&self) -> Place {
-        Place::from(self.history.as_str())
+    pub(super) fn place(&self) -> Result<Place, HistoryError> {
+        Place::try_from(self.history.as_str())
     }
 }
 

@@ -9,7 +9,8 @@ use super::commit;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
-use crate::regression::history::{Baseline, History, entry_of, pack, run_folders};
+use crate::cli::sessions::folders;
+use crate::regression::history::{Baseline, History, entry_of, pack};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -24,26 +25,27 @@ struct Line<'a> {
 /// # Errors
 /// The history's, or a run folder that cannot be read.
 pub(in crate::cli) fn baseline(arguments: &BaselineArguments, console: Console) -> Result<Exit, Refusal> {
-    let place = arguments.place.place();
+    let place = arguments.place.place()?;
     match &arguments.command {
         BaselineCommand::Save { name, runs, replace, note } => {
-            let mut history = History::open(&place)?;
-            let mut ids = Vec::new();
+            // All are read before anything is written.
+            let source = commit::source(None, None);
+            let mut read = Vec::new();
             for dir in runs {
-                for folder in run_folders(dir)? {
-                    let entry = entry_of(&folder, &commit::source(None, None))?;
-                    history.add(&entry)?;
-                    history.keep(&entry.run_id, &pack(&folder)?)?;
-                    ids.push(entry.run_id);
+                for folder in folders(dir)? {
+                    read.push((entry_of(&folder, &source)?, pack(&folder)?));
                 }
             }
+            let mut history = History::open(&place)?;
+            let mut ids = Vec::new();
+            for (entry, packed) in read {
+                history.add(&entry)?;
+                history.keep(&entry.run_id, &packed)?;
+                ids.push(entry.run_id);
+            }
             history.save_baseline(name, &ids, note.as_deref(), jiff::Timestamp::now(), *replace)?;
-            let count = ids.len();
-            console.note(&format!(
-                "baseline {name}: {count} {}",
-                if count == 1 { "session" } else { "sessions" }
-            ));
-            if count < 5 {
+            console.note(&format!("baseline {name}: {}", sessions(&ids)));
+            if ids.len() < 5 {
                 console.note("how much sessions differ is known from 5 on; until then an answer is advisory");
             }
         }
@@ -55,6 +57,11 @@ pub(in crate::cli) fn baseline(arguments: &BaselineArguments, console: Console) 
         }
     }
     Ok(Exit::Done)
+}
+
+fn sessions(runs: &[String]) -> String {
+    let count = runs.len();
+    format!("{count} {}", if count == 1 { "session" } else { "sessions" })
 }
 
 fn show(all: &[Baseline], console: Console) -> Result<(), Refusal> {
@@ -71,7 +78,7 @@ fn show(all: &[Baseline], console: Console) -> Result<(), Refusal> {
         let note = one.note.as_deref().map(|note| format!("  {note}")).unwrap_or_default();
         let day = one.created_at.strftime("%Y-%m-%d %H:%M");
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}  {day}  {} sessions{note}", one.name, one.runs.len());
+        let _ = writeln!(text, "{}  {day}  {}{note}", one.name, sessions(&one.runs));
         if all.len() == 1 {
             one.runs.iter().for_each(|run| {
                 let _ = writeln!(text, "  {run}");

@@ -40,7 +40,7 @@ fn against(
     console: Console,
     cache: &Path,
 ) -> Result<Exit, Refusal> {
-    let base = sessions::of_baseline(baseline, &arguments.place.place())?;
+    let base = sessions::of_baseline(baseline, &arguments.place.place()?)?;
     let candidate = read(std::slice::from_ref(&arguments.run))?;
     each_once(base.iter().chain(&candidate))?;
     let Some(first) = candidate.first() else { return Err(Refusal::usage("there is no candidate")) };

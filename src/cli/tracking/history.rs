@@ -10,9 +10,10 @@ use super::{commit, exchange};
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
+use crate::cli::sessions::folders;
 use crate::regression::changes::Settings;
 use crate::regression::formats::Source;
-use crate::regression::history::{Added, Entry, History, Place, Selection, entries, entry_of, run_folders};
+use crate::regression::history::{Added, Entry, History, Place, Selection, entries, entry_of};
 use crate::regression::score;
 use crate::regression::trend::{TrendSettings, Trends, trends};
 use crate::report::trend_page;
@@ -22,7 +23,7 @@ use crate::report::trend_page;
 /// # Errors
 /// The history's, or a file or folder that cannot be read or written.
 pub(in crate::cli) fn history(arguments: &HistoryArguments, console: Console) -> Result<Exit, Refusal> {
-    let place = arguments.place.place();
+    let place = arguments.place.place()?;
     let selection = selection(&arguments.which);
     match &arguments.command {
         None => look(arguments, &place, &selection, console),
@@ -60,7 +61,7 @@ fn look(
     let trends = trends(&mut history, selection, &settings)?;
     if let Some(path) = &arguments.html {
         let runs = history.runs(selection)?.len();
-        let page = trend_page(&trends.page(format!("{runs} runs of {place}")))?;
+        let page = trend_page(&trends.page(&format!("{runs} runs of {place}")))?;
         exchange::put(path, page.as_bytes())?;
         console.note(&format!("page: {}", path.display()));
     }
@@ -127,34 +128,10 @@ fn import(
     place: &Place,
     console: Console,
 ) -> Result<Exit, Refusal> {
-    let mut history = History::open(place)?;
-    let (mut tally, mut unreadable) = (Tally::default(), 0);
-    for path in paths {
-        if let Some(format) = format {
-            let imported = exchange::read(path, format, source)?;
-            imported
-                .left_out
-                .iter()
-                .for_each(|what| console.note(&format!("left out: {}: {what}", path.display())));
-            for entry in entries(&imported.results, format.name()) {
-                tally.add(&mut history, &entry)?;
-            }
-            continue;
-        }
-        if path.is_file() {
-            return Err(Refusal::usage(format!("{} is a file; --format says of which tool", path.display())));
-        }
-        for folder in run_folders(path)? {
-            // One damaged folder among thousands does not keep the others out.
-            match entry_of(&folder, source) {
-                Ok(entry) => tally.add(&mut history, &entry)?,
-                Err(error) => {
-                    unreadable += 1;
-                    crate::cli::console::say(&error.to_string());
-                }
-            }
-        }
-    }
+    let (tally, unreadable) = match format {
+        Some(format) => (import_files(paths, format, source, place, console)?, 0),
+        None => import_runs(paths, source, place)?,
+    };
     let Tally { new, known, replaced } = tally;
     if console.json {
         console.document(
@@ -165,6 +142,55 @@ fn import(
         console.result(&format!("{new} runs are new, {known} were there, {replaced} have gone on since; {unreadable} cannot be read\n"))?;
     }
     Ok(if unreadable > 0 { Exit::Failed } else { Exit::Done })
+}
+
+/// All files are read before anything is written.
+fn import_files(
+    paths: &[PathBuf],
+    format: Import,
+    source: &Source,
+    place: &Place,
+    console: Console,
+) -> Result<Tally, Refusal> {
+    let mut results = Vec::new();
+    for path in paths {
+        let imported = exchange::read(path, format, source)?;
+        for what in &imported.left_out {
+            console.note(&format!("left out: {}: {what}", path.display()));
+        }
+        results.extend(imported.results);
+    }
+    let (mut history, mut tally) = (History::open(place)?, Tally::default());
+    for entry in entries(&results, format.name()) {
+        tally.add(&mut history, &entry)?;
+    }
+    Ok(tally)
+}
+
+/// Also how many cannot be read: one damaged folder among thousands does not keep the others out.
+fn import_runs(paths: &[PathBuf], source: &Source, place: &Place) -> Result<(Tally, usize), Refusal> {
+    let mut all = Vec::new();
+    for path in paths {
+        if path.is_file() {
+            return Err(Refusal::usage(format!(
+                "{} is a file: say of which tool, such as --format {}; a run of Isocost is a folder",
+                path.display(),
+                Import::GithubActionBenchmark.name()
+            )));
+        }
+        all.extend(folders(path)?);
+    }
+    let (mut history, mut tally, mut unreadable) = (History::open(place)?, Tally::default(), 0);
+    for folder in all {
+        match entry_of(&folder, source) {
+            Ok(entry) => tally.add(&mut history, &entry)?,
+            Err(error) => {
+                unreadable += 1;
+                crate::cli::console::say(&error.to_string());
+            }
+        }
+    }
+    Ok((tally, unreadable))
 }
 
 fn export(

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::write::WriteError;
 use crate::measure::record::RunRecord;
@@ -28,6 +28,30 @@ pub fn write_run(dir: &Path, record: &RunRecord) -> Result<(), WriteError> {
     file.as_file().sync_all().map_err(failed)?;
     file.persist(&path).map_err(|e| failed(e.error))?;
     sync_folder(dir).map_err(failed)
+}
+
+/// `place` itself where it is a run's folder, else those among its subfolders, by name.
+///
+/// # Errors
+/// It cannot be listed.
+pub fn run_folders(place: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if is_run(place) {
+        return Ok(vec![place.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(place)? {
+        let entry = entry?;
+        // `latest` is a link to one that is there already.
+        if entry.file_type()?.is_dir() && is_run(&entry.path()) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_run(folder: &Path) -> bool {
+    [RUN_FILE, JOURNAL_FILE].iter().any(|name| folder.join(name).exists())
 }
 
 /// A temporary file is its owner's alone; a run folder is there to be copied and shown.

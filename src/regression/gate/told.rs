@@ -3,6 +3,7 @@
 use super::answer::{Answer, Gate, Judged};
 use super::decide::figure;
 use crate::regression::ci::{Case, Findings, Outcome};
+use crate::report;
 
 impl Gate {
     /// The answer, each figure and what moved, for any of the formats of [`ci`](crate::regression::ci).
@@ -77,7 +78,7 @@ impl Gate {
             Answer::Pass => Outcome::Passed,
         };
         let values = match (change.base.median, change.new.median) {
-            (Some(base), Some(new)) => format!("{} → {} {}", number(base), number(new), change.unit),
+            (Some(base), Some(new)) => report::change(base, new, &change.unit),
             _ => String::new(),
         };
         Case {
@@ -142,14 +143,4 @@ fn worse(one: &Judged) -> String {
 
 fn percent(fraction: f64) -> String {
     format!("{} %", (fraction * 1e4).round() / 100.0)
-}
-
-/// Four digits that count, and none that do not.
-fn number(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return value.to_string();
-    }
-    let whole = value.abs().log10().floor() as i32 + 1;
-    let digits = usize::try_from(4 - whole).unwrap_or(0);
-    format!("{value:.digits$}")
 }

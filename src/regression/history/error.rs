@@ -34,6 +34,12 @@ pub enum HistoryError {
         /// The database's words.
         detail: String,
     },
+    /// A URL of something else.
+    #[error("no history can be at {scheme}://…; name a file, or postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
+    Scheme {
+        /// What comes before `://`.
+        scheme: String,
+    },
     /// There is no history.
     #[error("there is no history at {place} yet; make one with: isocost history import DIR")]
     Missing {

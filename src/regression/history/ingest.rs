@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::entry::{Description, Entry, Facts, Measured, SeriesKey, hex};
 use crate::analysis::{Ratio, Row, Settings, Summary, summarise};
-use crate::measure::journal::{JOURNAL_FILE, JournalError, RUN_FILE, Run, read};
+use crate::measure::journal::{JOURNAL_FILE, JournalError, Run, read};
 use crate::measure::metric;
 use crate::measure::record::{EnvironmentRecord, Host};
 use crate::regression::formats::Source;
@@ -31,29 +31,6 @@ impl IngestError {
     pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_owned(), source }
     }
-}
-
-/// `dir` itself where it is a run's folder, else those among its subfolders, by name.
-///
-/// # Errors
-/// It cannot be listed.
-pub fn run_folders(dir: &Path) -> Result<Vec<PathBuf>, IngestError> {
-    if dir.join(RUN_FILE).exists() {
-        return Ok(vec![dir.to_owned()]);
-    }
-    let failed = |e| IngestError::io(dir, e);
-    let entries = std::fs::read_dir(dir).map_err(failed)?;
-    let mut folders = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        // `latest` is a link to one that is there already.
-        let is_folder = entry.file_type().map_err(failed)?.is_dir();
-        if is_folder && entry.path().join(RUN_FILE).exists() {
-            folders.push(entry.path());
-        }
-    }
-    folders.sort();
-    Ok(folders)
 }
 
 /// The run in `dir` as an entry, with its summary made anew from its samples.

@@ -27,7 +27,7 @@ pub use baseline::Baseline;
 pub use entry::{Description, Entry, Facts, Measured, SeriesKey};
 pub use error::HistoryError;
 pub use foreign::entries;
-pub use ingest::{IngestError, entry_of, run_folders};
+pub use ingest::{IngestError, entry_of};
 pub use place::Place;
 pub use query::{PointRow, RunRow, Selection, SeriesRow};
 pub use schema::VERSION;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::HistoryError;
+
 /// Where a history is.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Place {
@@ -12,13 +14,16 @@ pub enum Place {
     Server(String),
 }
 
-impl From<&str> for Place {
-    /// `postgres://…` and `postgresql://…` are servers, all else is a file.
-    fn from(setting: &str) -> Self {
-        if ["postgres://", "postgresql://"].iter().any(|scheme| setting.starts_with(scheme)) {
-            Self::Server(setting.to_owned())
-        } else {
-            Self::File(PathBuf::from(setting))
+impl TryFrom<&str> for Place {
+    type Error = HistoryError;
+
+    /// `postgres://…` and `postgresql://…` are servers; what looks like another URL is nothing, and all else is a file.
+    fn try_from(setting: &str) -> Result<Self, HistoryError> {
+        match setting.split_once("://") {
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Server(setting.to_owned())),
+            // The rest may hold a password.
+            Some((scheme, _)) => Err(HistoryError::Scheme { scheme: scheme.to_owned() }),
+            None => Ok(Self::File(PathBuf::from(setting))),
         }
     }
 }
@@ -49,15 +54,19 @@ fn without_password(url: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_url_is_a_server_and_its_password_is_never_shown() {
-        let server = Place::from("postgresql://ci:se:cr@et@db.example:5433/perf?password=secret");
+        let server =
+            Place::try_from("postgresql://ci:se:cr@et@db.example:5433/perf?password=secret").unwrap();
         assert_eq!(server.to_string(), "postgresql://ci@db.example:5433/perf");
         assert_eq!(format!("{server:?}"), server.to_string());
-        assert_eq!(Place::from("postgres://db/perf").to_string(), "postgres://db/perf");
-        assert_eq!(Place::from("perf/history.db"), Place::File("perf/history.db".into()));
+        assert_eq!(Place::try_from("postgres://db/perf").unwrap().to_string(), "postgres://db/perf");
+        assert_eq!(Place::try_from("perf/history.db").unwrap(), Place::File("perf/history.db".into()));
+        let error = Place::try_from("mysql://ci:secret@db/perf").unwrap_err().to_string();
+        assert!(error.contains("mysql") && !error.contains("secret"), "{error}");
     }
 }

@@ -88,7 +88,7 @@ pub struct Told {
 }
 
 /// Below so many values a line is not looked at.
-const FEWEST: usize = 8;
+pub(super) const FEWEST: usize = 8;
 
 /// All lines of the selected runs.
 ///

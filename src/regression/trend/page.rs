@@ -1,14 +1,15 @@
 //! Lines and changes as the page of them wants them.
 
 use super::lines::{Told, Trend, Trends};
-use super::told::{evidence, number, way};
+use super::told::{evidence, way};
 use crate::report::plot::trend::{Picture, Point, Step};
-use crate::report::{ChangeLine, TrendPage};
+use crate::report::{self, ChangeLine, TrendPage};
 
 impl Trends {
-    /// What the page shows; `lead` says what the history is.
+    /// What the page shows; `of` says of which history.
     #[must_use]
-    pub fn page(&self, lead: String) -> TrendPage {
+    pub fn page(&self, of: &str) -> TrendPage {
+        let lead = format!("{of}: {}.", self.outline());
         let changes = self.grouped().into_iter().flatten().map(|(line, told)| row(line, told)).collect();
         TrendPage { lead, changes, lines: self.lines.iter().map(picture).collect() }
     }
@@ -22,7 +23,7 @@ fn row(line: &Trend, told: &Told) -> ChangeLine {
         when: line.points[change.at].at.strftime("%Y-%m-%d %H:%M").to_string(),
         way: way(told).to_owned(),
         figure: line.key.to_string(),
-        values: format!("{} → {} {}", number(change.before), number(change.after), line.key.unit),
+        values: report::change(change.before, change.after, &line.key.unit),
         size: percent(change.relative),
         commits: line.commits(told.between.0, told.between.1),
         notes,

@@ -1,10 +1,11 @@
 //! What is to be told of lines: as text, and as findings for continuous integration.
 
-use super::lines::{Told, Trend, Trends, worse};
+use super::lines::{FEWEST, Told, Trend, Trends, worse};
 use super::moved::NEAR;
 use crate::measure::metric;
 use crate::regression::changes::{Change, Evidence};
 use crate::regression::ci::{Case, Findings, Outcome};
+use crate::report;
 
 impl Trends {
     /// Regressions that the newest run of their line completed the evidence for: each fails one build, and only one.
@@ -25,21 +26,14 @@ impl Trends {
             0 => format!("PASS: no regression in {} lines with the newest run", self.lines.len()),
             n => format!("REGRESSION: {n} of {} lines with the newest run", self.lines.len()),
         };
-        let mut notes = Vec::new();
-        if self.short > 0 {
-            notes.push(format!("{} lines are too short to judge", self.short));
-        }
+        let notes = self.too_short().into_iter().collect();
         Findings { name: "isocost history".to_owned(), answer, fails: regressions > 0, cases, notes }
     }
 
     /// Every change of every line, those that moved together as one finding, oldest first.
     #[must_use]
     pub fn text(&self) -> String {
-        let changes: usize = self.lines.iter().map(|line| line.changes.len()).sum();
-        let mut text = format!("{} lines, {changes} changes", self.lines.len());
-        if self.short > 0 {
-            text += &format!("; {} lines are too short to judge", self.short);
-        }
+        let mut text = self.outline();
         text.push('\n');
         for finding in self.grouped() {
             for (first, (line, told)) in finding.iter().enumerate().map(|(i, one)| (i == 0, *one)) {
@@ -47,6 +41,18 @@ impl Trends {
             }
         }
         text
+    }
+
+    /// How many lines and changes there are, and what is not judged.
+    pub(super) fn outline(&self) -> String {
+        let changes: usize = self.lines.iter().map(|line| line.changes.len()).sum();
+        let judged = format!("{} lines, {changes} changes", self.lines.len());
+        self.too_short().map_or(judged.clone(), |short| format!("{judged}; {short}"))
+    }
+
+    fn too_short(&self) -> Option<String> {
+        (self.short > 0)
+            .then(|| format!("{} lines have fewer than {FEWEST} runs and are not judged", self.short))
     }
 
     /// All changes, oldest first; those that moved together in one list.
@@ -99,7 +105,7 @@ impl Trend {
         };
         let (mut values, mut size, mut notes) = (String::new(), String::new(), Vec::new());
         if let Some(change) = alarm {
-            values = format!("{} → {} {}", number(change.before), number(change.after), self.key.unit);
+            values = report::change(change.before, change.after, &self.key.unit);
             size = format!("{:+.1} %", 100.0 * change.relative);
             notes.push(self.commits(change.range.0.saturating_sub(1), change.range.1));
             notes.push(evidence(change.evidence));
@@ -131,11 +137,9 @@ impl Trend {
         let change = &told.change;
         let lead = if first { way(told) } else { "  with it" };
         let mut text = format!(
-            "  {lead:9} {}: {} → {} {}, {:+.1} %, {}; {}\n",
+            "  {lead:9} {}: {}, {:+.1} %, {}; {}\n",
             self.key,
-            number(change.before),
-            number(change.after),
-            self.key.unit,
+            report::change(change.before, change.after, &self.key.unit),
             100.0 * change.relative,
             self.commits(told.between.0, told.between.1),
             evidence(change.evidence)
@@ -186,14 +190,4 @@ pub(super) fn evidence(evidence: Evidence) -> String {
 
 fn probability(p: f64) -> String {
     if p >= 0.001 { format!("{:.2} %", 100.0 * p) } else { format!("less than 0.1 % ({p:.0e})") }
-}
-
-/// Four digits that count.
-pub(super) fn number(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return value.to_string();
-    }
-    let whole = value.abs().log10().floor() as i32 + 1;
-    let digits = usize::try_from(4 - whole).unwrap_or(0);
-    format!("{value:.digits$}")
 }
