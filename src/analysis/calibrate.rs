@@ -46,7 +46,9 @@ impl Calibration {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Uncalibrated {
     /// There is no step from one session to the next.
-    #[error("{0} runs: from one session to the next takes two, and {ENOUGH_SESSIONS} to be relied on")]
+    #[error(
+        "calibrating takes the runs of two sessions, and of {ENOUGH_SESSIONS} to be relied on; here: {0}"
+    )]
     TooFew(usize),
     /// They are not of one configuration.
     #[error(
