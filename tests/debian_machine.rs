@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use isocost::environment::{Accelerator, Kind};
@@ -62,11 +61,7 @@ fn machine(suite: &str) -> Option<Machine> {
     }
 }
 
-/// Two machines at once would be twice as many CPUs as there are here, and what is measured in them would wait for its own.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
 fn visit(suite: &str) {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
     let Some(machine) = machine(suite) else { return };
     let made = began.elapsed();
