@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use isocost::environment::{Accelerator, Kind};
@@ -61,7 +62,11 @@ fn machine(suite: &str) -> Option<Machine> {
     }
 }
 
+/// Two machines at once would be twice as many CPUs as a small host has, and what is measured in them would wait for its own.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 fn visit(suite: &str) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
     let Some(machine) = machine(suite) else { return };
     let made = began.elapsed();
@@ -78,7 +83,6 @@ fn visit(suite: &str) {
     visit.nothing_is_left();
     visit.a_killed_run_is_found();
     for who in ["root", "user"] {
-        visit.only_virtual_machines_stood_still(who);
         let run = visit.run(who);
         it_is_whole(&run, who == "root");
         virtual_machines_had_kvm(&run);
@@ -146,27 +150,15 @@ impl Visit {
         for step in steps.chain(more) {
             let (said, wrong) = (self.text(&format!("{step}.stdout")), self.text(&format!("{step}.stderr")));
             // The memory of a container's processes, which are root's, is a failed sample for anybody else.
-            let expected = if step == "user-run" { "4\n" } else { "0\n" };
+            let some_failed = match step.as_str() {
+                "user-run" => true,
+                "root-run" => !cells_that_stood_still(&self.run("root")).is_empty(),
+                _ => false,
+            };
+            let expected = if some_failed { "4\n" } else { "0\n" };
             assert_eq!(self.text(&format!("{step}.status")), expected, "{step}:\n{said}\n{wrong}");
         }
         assert_eq!(self.text("status"), "0\n", "{}", self.text("journal"));
-    }
-
-    /// What was measured twice was so for no other reason.
-    fn only_virtual_machines_stood_still(&self, who: &str) {
-        let folder = self.out.join(format!("{who}-run-stood-still"));
-        if !folder.exists() {
-            return;
-        }
-        let run = journal::read(&folder).unwrap();
-        for sample in run.samples.iter().filter(|one| !closed(one, who == "root")) {
-            let Outcome::Failed(failure) = &sample.outcome else { continue };
-            assert!(
-                sample.environment.starts_with("qemu") && failure.name == FailureName::TimedOut,
-                "{sample:?}"
-            );
-            eprintln!("{who}: measured again, for a virtual machine stood still: {}", failure.detail);
-        }
     }
 
     fn nothing_is_left(&self) {
@@ -219,8 +211,13 @@ fn accelerators_beside(path: &Path) -> BTreeSet<(String, String)> {
 fn it_is_whole(run: &Run, by_root: bool) {
     assert!(run.complete && !run.dropped_tail);
     assert_eq!(run.record.ending, Ending::Complete);
-    let failed: Vec<_> =
-        run.samples.iter().filter(|one| one.value().is_none() && !closed(one, by_root)).collect();
+    let still = cells_that_stood_still(run);
+    assert!(still.len() <= MOST_STILL, "{still:?}");
+    if !still.is_empty() {
+        eprintln!("virtual machines that stood still, by name and block: {still:?}");
+    }
+    let told = |one: &Sample| closed(one, by_root) || stood_still(one);
+    let failed: Vec<_> = run.samples.iter().filter(|one| one.value().is_none() && !told(one)).collect();
     assert!(failed.is_empty(), "{} of {} samples failed: {failed:#?}", failed.len(), run.samples.len());
     for (environment, metric) in
         ["native", "docker", "qemu"].iter().flat_map(|id| METRICS.map(|metric| (id, metric)))
@@ -229,11 +226,32 @@ fn it_is_whole(run: &Run, by_root: bool) {
             continue;
         }
         let taken = run.samples.iter().filter(|s| s.environment == **environment && s.metric == metric);
-        let blocks: BTreeSet<u32> =
-            taken.filter(|sample| !sample.warm_up).map(|sample| sample.block).collect();
+        let blocks: BTreeSet<u32> = taken
+            .filter(|sample| !sample.warm_up && sample.value().is_some())
+            .map(|sample| sample.block)
+            .collect();
         // A block that others disturbed is measured again.
-        assert!(blocks.len() >= BLOCKS as usize, "{environment} has {metric} in the blocks {blocks:?}");
+        let lost = still.iter().filter(|(id, _)| id == environment).count();
+        assert!(
+            blocks.len() + lost >= BLOCKS as usize,
+            "{environment} has {metric} in the blocks {blocks:?}"
+        );
     }
+}
+
+/// In an emulated KVM a virtual machine stands still now and then: its own kernel tells of a CPU that stalled, and what was
+/// asked of it is not answered in time. (`tests/qemu*.rs` allow nothing of the kind.)
+fn stood_still(sample: &Sample) -> bool {
+    let late = matches!(&sample.outcome, Outcome::Failed(failure) if failure.name == FailureName::TimedOut);
+    late && sample.environment.starts_with("qemu")
+}
+
+/// So many of the virtual machines of a run may.
+const MOST_STILL: usize = 2;
+
+fn cells_that_stood_still(run: &Run) -> BTreeSet<(&str, u32)> {
+    let all = run.samples.iter().filter(|sample| stood_still(sample));
+    all.map(|sample| (&*sample.environment, sample.block)).collect()
 }
 
 /// The kernel lets nobody but root read how processes of root use their memory; their control group it does.

@@ -5,7 +5,6 @@
 
 #![allow(dead_code)]
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -100,7 +99,7 @@ pub(crate) struct Machine {
     qemu: Binary,
     /// Console and outcome of its last job stay here, to be looked at.
     pub(crate) folder: PathBuf,
-    /// One of a release at a time. Two releases side by side take little longer than one: each has one busy CPU mostly.
+    /// One of a release at a time.
     _turn: File,
 }
 
@@ -171,7 +170,7 @@ impl Machine {
         File::create(&output).unwrap().set_len(OUT_BYTES).unwrap();
         let launch = Launch {
             program: self.qemu.path.clone(),
-            arguments: in_turns(arguments(&self.plan(work.path(), &input, &output, console))),
+            arguments: arguments(&self.plan(work.path(), &input, &output, console)),
             run_id: "test-debian-machine".into(),
             cgroup_procs: Vec::new(),
         };
@@ -209,13 +208,6 @@ impl Machine {
             channels: Channels { console: Some(console), ..Channels::default() },
         }
     }
-}
-
-/// Its CPUs take turns in one thread: side by side, an interrupt for a CPU that is in a guest of its own is lost at times,
-/// and its kernel is stuck there.
-fn in_turns(arguments: Vec<OsString>) -> Vec<OsString> {
-    let one = |word: OsString| if word == "tcg,thread=multi" { "tcg,thread=single".into() } else { word };
-    arguments.into_iter().map(one).collect()
 }
 
 fn recipe(suite: &str) -> Recipe {
