@@ -8,8 +8,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use isocost::measure::journal::run_folders;
-use isocost::measure::journal::{self, Record, Writer, write_run};
+use isocost::measure::journal::{self, Record, Writer, run_folders, write_run};
 use isocost::measure::sample::{Outcome, Sample};
 use isocost::regression::formats::Source;
 use isocost::regression::history::{History, Place, Selection, entry_of};

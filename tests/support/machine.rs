@@ -139,7 +139,10 @@ impl Machine {
             let mut started = self.start(job, Console::File(console.clone()));
             let last = attempt == ATTEMPTS;
             let began = Instant::now();
-            while let Err(error) = started.process.wait(LOOK, None) {
+            loop {
+                let Err(error) = started.process.wait(LOOK, None) else {
+                    return self.unpack(&started.output, &console);
+                };
                 let (lasted, said) = (began.elapsed(), text(&console));
                 let hung = stuck_for(&said) >= STUCK || lasted > BOOT && !said.contains(job.begun);
                 if hung && !last {
@@ -147,9 +150,6 @@ impl Machine {
                 }
                 let words = started.process.last_words();
                 assert!(lasted < job.deadline, "{error}; {words}; {}", tail(&console));
-            }
-            if started.process.wait(Duration::ZERO, None).is_ok() {
-                return self.unpack(&started.output, &console);
             }
             eprintln!("it hung (attempt {attempt}), so it is started anew: {}", tail(&console));
         }

@@ -10,6 +10,7 @@ use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::sessions::folders;
+use crate::cli::words;
 use crate::regression::history::{Baseline, History, entry_of, pack};
 
 #[derive(Serialize)]
@@ -60,8 +61,7 @@ pub(in crate::cli) fn baseline(arguments: &BaselineArguments, console: Console) 
 }
 
 fn sessions(runs: &[String]) -> String {
-    let count = runs.len();
-    format!("{count} {}", if count == 1 { "session" } else { "sessions" })
+    words::count(runs.len() as u64, "session")
 }
 
 fn show(all: &[Baseline], console: Console) -> Result<(), Refusal> {

@@ -64,3 +64,25 @@ fn readable_by_all(file: &File) -> std::io::Result<()> {
 pub(super) fn sync_folder(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_runs_are_found_by_their_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let [one, other, none] = ["r2", "r1", "no-run"].map(|name| dir.path().join(name));
+        for folder in [&one, &other, &none] {
+            std::fs::create_dir(folder).unwrap();
+        }
+        for folder in [&one, &other] {
+            std::fs::write(folder.join(RUN_FILE), "{}").unwrap();
+        }
+        assert_eq!(run_folders(dir.path()).unwrap(), [other, one.clone()]);
+        assert_eq!(run_folders(&one).unwrap(), [one]);
+        assert!(run_folders(&none).unwrap().is_empty());
+        assert!(run_folders(Path::new("/nowhere")).is_err());
+    }
+}

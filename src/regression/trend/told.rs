@@ -47,7 +47,10 @@ impl Trends {
     pub(super) fn outline(&self) -> String {
         let changes: usize = self.lines.iter().map(|line| line.changes.len()).sum();
         let judged = format!("{} lines, {changes} changes", self.lines.len());
-        self.too_short().map_or(judged.clone(), |short| format!("{judged}; {short}"))
+        match self.too_short() {
+            Some(short) => format!("{judged}; {short}"),
+            None => judged,
+        }
     }
 
     fn too_short(&self) -> Option<String> {

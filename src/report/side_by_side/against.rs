@@ -104,8 +104,7 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    /// In words. Chance is of two runs that differ by nothing else, with exact intervals of six blocks each.
-    pub(super) fn text(self) -> String {
+    fn text(self) -> String {
         format!(
             "{} of {} intervals overlap the first run's; {} of {} times a figure is inside the other run's interval",
             self.overlap,
@@ -131,7 +130,8 @@ impl SideBySide {
         all
     }
 
-    /// All of them and start-up alone, a sentence each.
+    /// All of them and start-up alone, a sentence each. Chance is of two runs that differ by nothing else, with exact
+    /// intervals of six blocks each.
     pub(super) fn agreements(&self) -> [String; 2] {
         let chance = "(by chance alone some 17 of 20 times)";
         [
