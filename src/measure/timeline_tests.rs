@@ -24,8 +24,8 @@ fn ten_times_a_second_for_less_than_a_hundredth_of_a_core() {
     gaps.sort_by(f64::total_cmp);
     let gap = gaps[gaps.len() / 2];
     println!("a point each {gap:.0} ms for {:.2} % of one core", share * 100.0);
-    // It is a tenth of a second on a quiet host; tests run beside each other.
-    assert!(gap < 150.0, "{gaps:?}");
+    // The median, because tests run beside each other.
+    assert!(gap <= 1e3 / 9.5, "{gaps:?}");
     assert!(seen.points.iter().all(|point| point.resident_bytes > 0));
     assert!(seen.points.is_sorted_by(|a, b| a.at_ms < b.at_ms));
     // The test is not optimised, the program is: this bound is looser than the program's own.
