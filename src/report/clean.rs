@@ -5,12 +5,20 @@
 
 use std::borrow::Cow;
 
-/// The longest text shown in one place, in characters.
+/// The longest name or value shown in one place, in characters.
 const LONGEST: usize = 200;
+
+/// The longest sentence: a warning says what, and the line that mends it.
+const LONGEST_SENTENCE: usize = 500;
 
 /// Harmless, and of one line; what was taken out shows as `�`.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
     clean_to(text, LONGEST)
+}
+
+/// A warning or a reason, which may be longer than a name.
+pub(super) fn sentence(text: &str) -> Cow<'_, str> {
+    clean_to(text, LONGEST_SENTENCE)
 }
 
 /// The same with another bound, in characters.
@@ -51,5 +59,6 @@ mod tests {
     fn the_endless_ends() {
         assert_eq!(clean_to(&"x".repeat(500), 5), "xxxx…");
         assert_eq!(clean(&"x".repeat(200)).len(), 200);
+        assert_eq!(sentence(&"x".repeat(501)).chars().count(), 500);
     }
 }

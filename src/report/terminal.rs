@@ -6,7 +6,7 @@ use crate::analysis::Summary;
 use crate::measure::journal::Run;
 use crate::measure::record::Ending;
 use crate::report::answers::{self, Answer};
-use crate::report::clean::clean;
+use crate::report::clean::{clean, sentence};
 use crate::report::quantity::counted;
 use crate::report::view::{self, View};
 
@@ -84,7 +84,7 @@ pub(super) fn alarms(view: &View<'_>) -> Vec<String> {
     }
     for one in &view.summary.comparability {
         if let Some(why) = &one.withheld {
-            all.push(format!("No ratio of {} to native is stated: {}", clean(&one.environment), clean(why)));
+            all.push(format!("No ratio of {} to native is stated: {}", clean(&one.environment), sentence(why)));
         }
     }
     all
@@ -131,7 +131,7 @@ fn notes(view: &View<'_>, width: usize) -> String {
     if !warnings.is_empty() {
         text.push_str(&format!("\n{}:\n", counted(warnings.len() as u64, "warning")));
         for warning in warnings.iter().take(LISTED) {
-            text.push_str(&wrapped(&format!("  {}", clean(warning)), width, "    "));
+            text.push_str(&wrapped(&format!("  {}", sentence(warning)), width, "    "));
         }
         more(&mut text, warnings.len());
     }

@@ -6,7 +6,7 @@
 use crate::analysis::Estimate;
 use crate::analysis::compare::{Change, Comparison, Finding, Side, Verdict, Why};
 use crate::analysis::matters::headline;
-use crate::report::clean::clean;
+use crate::report::clean::{clean, sentence};
 use crate::report::csv::accelerator;
 use crate::report::quantity::{self, counted};
 
@@ -40,8 +40,8 @@ impl Shown<'_> {
 
     /// What must be known before any row is believed.
     fn cautions(&self) -> Vec<String> {
-        let advisory = self.comparison.advisory.iter().map(|why| format!("advisory: {}", clean(why)));
-        advisory.chain(self.comparison.warnings.iter().map(|one| clean(one).into_owned())).collect()
+        let advisory = self.comparison.advisory.iter().map(|why| format!("advisory: {}", sentence(why)));
+        advisory.chain(self.comparison.warnings.iter().map(|one| sentence(one).into_owned())).collect()
     }
 
     /// What moved, one line each, with what to know of it below.

@@ -11,7 +11,7 @@ use minijinja::{Environment as Templates, Error, context};
 use serde::Serialize;
 
 use super::answers;
-use super::clean::{clean, clean_to};
+use super::clean::{clean, clean_to, sentence};
 use super::plot::Plot;
 use super::quantity;
 use super::terminal::alarms;
@@ -61,7 +61,7 @@ pub(super) fn page(view: &View<'_>, plots: &[Plot]) -> Result<String, Error> {
         alarms => Serde(alarms(view)),
         answers => Serde(answers::all(view)),
         same => Serde(facts::same(view)),
-        warnings => Serde(record.warnings.iter().map(|text| clean_to(text, 500)).collect::<Vec<_>>()),
+        warnings => Serde(record.warnings.iter().map(|text| sentence(text)).collect::<Vec<_>>()),
         plots => plots.iter().map(picture).collect::<Vec<_>>(),
         families => Serde(families(view)),
         failures => Serde(failures(view)),
