@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use isocost::analysis::{Settings, summarise};
-use isocost::measure::journal;
+use isocost::journal;
 
 #[path = "support/million.rs"]
 mod million;

@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use isocost::measure::journal::{self, Record, Writer, run_folders, write_run};
+use isocost::journal::{self, Record, Writer, run_folders, write_run};
 use isocost::measure::sample::{Outcome, Sample};
 use isocost::regression::formats::Source;
 use isocost::regression::history::{History, Place, Selection, entry_of};
@@ -90,7 +90,7 @@ fn folder(runs: &Path, i: usize) {
                     block,
                     position,
                     environment: environment.into(),
-                    accelerator: isocost::environment::Accelerator::None,
+                    accelerator: isocost::measure::sample::Accelerator::None,
                     workload: workload.into(),
                     metric: metric.into(),
                     outcome: Outcome::Value(level * slower * noise),
@@ -109,7 +109,7 @@ fn folder(runs: &Path, i: usize) {
 fn template() -> journal::Run {
     let plan = isocost::plan::make(&isocost::suite::load("quick").unwrap(), 1);
     let record = serde_json::json!({
-        "schema": isocost::measure::record::SCHEMA, "run_id": "", "isocost_version": "0.1.0", "agent_sha256": "ab",
+        "schema": isocost::journal::record::SCHEMA, "run_id": "", "isocost_version": "0.1.0", "agent_sha256": "ab",
         "started_at": "2026-01-01T00:00:00Z", "ended_at": null, "ending": "complete",
         "host": isocost::measure::host::look(Path::new("/")), "plan": plan, "environments": [], "warnings": []
     });

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use isocost::analysis::{Settings, Summary, summarise};
-use isocost::measure::journal::{self, Run};
+use isocost::journal::{self, Run};
 use isocost::report;
 
 #[path = "support/million.rs"]

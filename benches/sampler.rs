@@ -14,10 +14,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use isocost::analysis::statistics::order::median_of;
+use isocost::environment::Environment;
 use isocost::environment::docker::DockerEnvironment;
 use isocost::environment::native::NativeEnvironment;
 use isocost::environment::qemu::QemuEnvironment;
-use isocost::environment::{Accounts, Environment};
+use isocost::measure::accounting::Accounts;
 use isocost::measure::accounting::process::Table;
 use isocost::measure::accounting::{Bill, PROC};
 use isocost::measure::clock::Instant;

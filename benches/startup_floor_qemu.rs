@@ -17,9 +17,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use isocost::environment::Environment as _;
 use isocost::environment::qemu::{QemuEnvironment, version};
-use isocost::environment::{Accelerator, Environment as _};
 use isocost::image::{guest, kernel};
+use isocost::measure::sample::Accelerator;
 use isocost::suite::{AcceleratorChoice, DiskFormat, KernelChoice, Machine, QemuSpec};
 
 use rustix::event::{PollFd, PollFlags, poll};

@@ -13,12 +13,12 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use isocost::environment::Accelerator;
 use isocost::environment::qemu::args::{Board, Channels, Console, Disk, QemuPlan, arguments};
 use isocost::environment::qemu::process::{Launch, QemuProcess};
 use isocost::environment::qemu::tap::Tap;
 use isocost::environment::qemu::version;
 use isocost::image::{disk, guest, kernel, tsc};
+use isocost::measure::sample::Accelerator;
 use isocost::suite::{DiskFormat, KernelChoice, Machine};
 
 #[path = "../tests/support/tiny_init.rs"]

@@ -2,7 +2,7 @@
 //! virtual machine, and how sure the figures are.
 //!
 //! Data moves one way; each step is a module and each arrow one type:
-//! [`suite`] → [`plan`] → [`run`] (with [`environment`] and [`image`]) → samples in a journal ([`measure`])
+//! [`suite`] → [`plan`] → [`run`] (with [`environment`], [`image`] and [`measure`]) → samples in a [`journal`]
 //! → [`analysis`] → [`report`]. See ARCHITECTURE.md.
 
 pub mod agent;
@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod cli;
 pub mod environment;
 pub mod image;
+pub mod journal;
 pub mod measure;
 pub mod noise;
 pub mod plan;

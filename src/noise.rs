@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use crate::analysis::noise::{Wavering, wavering};
 use crate::environment::agent::StopSignal;
+use crate::journal::{self, JournalError};
 use crate::measure::clock::Instant;
 use crate::measure::host::{Activity, Look};
-use crate::measure::journal::{self, JournalError};
 use crate::plan;
 use crate::run::{self, Event, RunError, RunOptions};
 use crate::suite::{self, Suite, SuiteError};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::environment::agent::StopSignal;
-use crate::measure::journal::{self, JournalError, Run};
+use crate::journal::{self, JournalError, Run};
 use crate::plan::Plan;
 use crate::run::{self, Event, RunError, RunOptions};
 

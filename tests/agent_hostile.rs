@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use isocost::environment::agent::{AgentListener, StopSignal, Watch};
 use isocost::environment::qemu::{QemuEnvironment, version};
-use isocost::environment::{Environment, Limits, RunContext};
+use isocost::environment::{Environment, RunContext};
 use isocost::measure::clock::Instant;
+use isocost::measure::equality::Limits;
 use isocost::measure::sample::FailureName;
 use isocost::suite::{AcceleratorChoice, DiskFormat, KernelChoice, Machine, QemuSpec};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};

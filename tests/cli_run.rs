@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use isocost::measure::journal;
-use isocost::measure::record::Ending;
+use isocost::journal;
+use isocost::journal::record::Ending;
 use serde_json::Value;
 
 #[path = "support/cli.rs"]

@@ -9,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use isocost::analysis::{Settings, precision, summarise};
+use isocost::journal::record::Ending;
+use isocost::journal::{self, Run};
 use isocost::measure::disturbance::Ground;
 use isocost::measure::host::CpuList;
-use isocost::measure::journal::{self, Run};
-use isocost::measure::record::Ending;
 use isocost::plan::Role;
 
 #[path = "support/cli.rs"]

@@ -9,9 +9,10 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use isocost::environment::{Accelerator, Kind};
-use isocost::measure::journal::{self, Run};
-use isocost::measure::record::{Ending, EnvironmentRecord};
+use isocost::environment::Kind;
+use isocost::journal::record::{Ending, EnvironmentRecord};
+use isocost::journal::{self, Run};
+use isocost::measure::sample::Accelerator;
 use isocost::measure::sample::{FailureName, Outcome, Sample};
 
 #[path = "support/machine.rs"]

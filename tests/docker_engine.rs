@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use isocost::environment::Environment;
 use isocost::environment::docker::DockerEnvironment;
-use isocost::measure::journal;
+use isocost::journal;
 use isocost::measure::sample::{FailureName, Outcome};
 use isocost::suite::DockerSpec;
 use isocost_agent::protocol::WorkOrder;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use isocost::environment::Environment;
 use isocost::environment::docker::DockerEnvironment;
-use isocost::measure::journal::{self, Run};
+use isocost::journal::{self, Run};
 use isocost::suite::DockerSpec;
 
 #[path = "support/own_engine.rs"]

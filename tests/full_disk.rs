@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use isocost::environment::Accelerator;
-use isocost::measure::journal::{JOURNAL_FILE, Record, WriteError, Writer};
+use isocost::journal::{JOURNAL_FILE, Record, WriteError, Writer};
+use isocost::measure::sample::Accelerator;
 use isocost::measure::sample::{Outcome, Sample};
 
 /// A file system of 1 MiB in memory.

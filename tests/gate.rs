@@ -6,8 +6,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use isocost::measure::journal;
-use isocost::measure::record::Ending;
+use isocost::journal;
+use isocost::journal::record::Ending;
 use serde_json::Value;
 
 #[path = "support/cli.rs"]

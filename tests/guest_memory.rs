@@ -4,7 +4,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use isocost::environment::{Account, Accounts};
+use isocost::measure::accounting::{Account, Accounts};
 use isocost::measure::accounting::{Bill, cpu_ns};
 
 const MIB: u64 = 1 << 20;

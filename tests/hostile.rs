@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use isocost::measure::journal;
-use isocost::measure::record::Ending;
+use isocost::journal;
+use isocost::journal::record::Ending;
 use isocost::measure::sample::{FailureName, Outcome};
 
 #[path = "support/hostile.rs"]

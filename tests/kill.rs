@@ -13,8 +13,8 @@ use bollard::query_parameters::{
     RemoveImageOptions,
 };
 use futures_util::StreamExt as _;
-use isocost::measure::journal::{self, Run};
-use isocost::measure::record::Ending;
+use isocost::journal::record::Ending;
+use isocost::journal::{self, Run};
 use isocost::measure::sample::{FailureName, Outcome};
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use isocost::environment::native::NativeEnvironment;
-use isocost::environment::{Cgroup, Environment, Kind};
+use isocost::environment::{Environment, Kind};
+use isocost::measure::accounting::Cgroup;
 use isocost::measure::accounting::{Bill, cgroup, cpu_ns};
 use isocost::measure::counters::device::Device;
 use isocost::measure::equality;

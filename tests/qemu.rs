@@ -7,7 +7,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use isocost::environment::Accelerator;
 use isocost::environment::agent::StopSignal;
 use isocost::environment::qemu::args::{Board, Channels, Console, QemuPlan, arguments};
 use isocost::environment::qemu::process::{Launch, QemuProcess};
@@ -15,6 +14,7 @@ use isocost::environment::qemu::race::{self, Contest, Key, Lane};
 use isocost::environment::qemu::tap::{KEPT_BYTES, Tap};
 use isocost::environment::qemu::version::{self, Binary};
 use isocost::image::{guest, kernel, tsc};
+use isocost::measure::sample::Accelerator;
 use isocost::suite::{KernelChoice, Machine};
 
 #[path = "support/tiny_init.rs"]

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use isocost::environment::agent::StopSignal;
 use isocost::environment::qemu::{QemuEnvironment, version};
-use isocost::environment::{Accelerator, Environment, EnvironmentError, Limits, RunContext};
+use isocost::environment::{Environment, EnvironmentError, RunContext};
+use isocost::measure::equality::Limits;
+use isocost::measure::sample::Accelerator;
 use isocost::measure::sample::FailureName;
 use isocost::suite::{AcceleratorChoice, DiskFormat, KernelChoice, Machine, QemuSpec};
 

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use isocost::analysis::{Settings, Summary, summarise};
-use isocost::environment::{Accelerator, Kind, Prepared};
-use isocost::measure::journal::{self, Record, Run, Writer, write_run};
-use isocost::measure::record::{EnvironmentRecord, RunRecord, SCHEMA};
+use isocost::environment::{Kind, Prepared};
+use isocost::journal::record::{EnvironmentRecord, RunRecord, SCHEMA};
+use isocost::journal::{self, Record, Run, Writer, write_run};
+use isocost::measure::sample::Accelerator;
 use isocost::measure::sample::{Failure, FailureName, Outcome, Sample};
 use isocost::report::{self, ReportError};
 use isocost::{plan, suite};

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use isocost::environment::{Accelerator, Kind, Prepared};
-use isocost::measure::journal::{Record, Writer, write_run};
+use isocost::environment::{Kind, Prepared};
+use isocost::journal::record::{Ending, EnvironmentRecord, RunRecord, SCHEMA};
+use isocost::journal::{Record, Writer, write_run};
+use isocost::measure::host::Host;
 use isocost::measure::metric::{CATALOGUE, Family, Metric, prefix};
 use isocost::measure::name::Name;
-use isocost::measure::record::{Ending, EnvironmentRecord, Host, RunRecord, SCHEMA};
+use isocost::measure::sample::Accelerator;
 use isocost::measure::sample::{Outcome, Sample};
 use isocost::plan::{self, Plan};
 use isocost::suite::{self, KindSpec, Suite};
@@ -123,7 +125,7 @@ fn record(plan: Plan) -> RunRecord {
         plan,
         warnings: Vec::new(),
         sampler_cpu_share: None,
-        conditions: isocost::measure::record::Conditions::default(),
+        conditions: isocost::journal::record::Conditions::default(),
     }
 }
 

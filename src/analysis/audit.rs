@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::environment::Kind;
-use crate::measure::record::{EnvironmentRecord, RunRecord};
+use crate::journal::record::{EnvironmentRecord, RunRecord};
 use crate::suite::{EnvironmentSpec, WorkloadSpec};
 
 mod questions;

@@ -9,9 +9,9 @@ use super::group::{Key, group};
 use super::matters;
 use super::session::Session;
 use super::statistics::{normal, order};
-use crate::measure::journal::Run;
+use crate::journal::Run;
+use crate::measure::host::Host;
 use crate::measure::metric;
-use crate::measure::record::Host;
 
 /// Sessions for a calibration that may be relied on.
 pub const ENOUGH_SESSIONS: u32 = 20;

@@ -1,7 +1,7 @@
 //! May ratios of an environment to the control be stated?
 
+use crate::journal::record::{EnvironmentRecord, RunRecord};
 use crate::measure::equality::{self, Difference};
-use crate::measure::record::{EnvironmentRecord, RunRecord};
 
 use super::summary::{Comparability, DifferenceSeen};
 

@@ -2,9 +2,12 @@
 
 use isocost_agent::protocol::Inspection;
 
-use crate::environment::{Accelerator, Kind, Limits, Prepared};
-use crate::measure::journal::Run;
-use crate::measure::record::{Conditions, Ending, EnvironmentRecord, Host, RunRecord, SCHEMA};
+use crate::environment::{Kind, Prepared};
+use crate::journal::Run;
+use crate::journal::record::{Conditions, Ending, EnvironmentRecord, RunRecord, SCHEMA};
+use crate::measure::equality::Limits;
+use crate::measure::host::Host;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName, Outcome, Sample};
 use crate::plan::{Block, Plan, Role};
 use crate::suite::{

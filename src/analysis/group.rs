@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::environment::{Accelerator, Kind};
-use crate::measure::journal::Run;
+use crate::environment::Kind;
+use crate::journal::Run;
 use crate::measure::metric::{self, CATALOGUE, Metric};
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{FailureName, Outcome, Sample};
 use crate::plan::Role;
 use crate::suite::{EnvironmentSpec, KindSpec};

@@ -7,7 +7,7 @@ use super::pair::{Pair, pairs};
 use super::statistics::detectable::{self, Sureness};
 use super::statistics::{order, robust, signed_rank, walsh::Walsh};
 use super::summary::{Estimate, Interval};
-use crate::measure::journal::Run;
+use crate::journal::Run;
 
 /// Numbers of blocks that the answer is given for: those at which a run may stop on precision.
 pub const BLOCKS: [u32; 3] = [10, 20, 40];

@@ -15,8 +15,8 @@ use super::pair;
 use super::session::Session;
 use super::statistics::{normal, order};
 use super::summarise::control;
-use crate::environment::Accelerator;
-use crate::measure::journal::Run;
+use crate::journal::Run;
+use crate::measure::sample::Accelerator;
 
 /// More blocks than this are never advised.
 const MOST_BLOCKS: u32 = 10_000;

@@ -11,9 +11,9 @@ use super::matters::headline;
 use super::row;
 use super::settings::Settings;
 use super::statistics::order;
-use crate::environment::Accelerator;
-use crate::measure::journal::Run;
-use crate::measure::record::Ending;
+use crate::journal::Run;
+use crate::journal::record::Ending;
+use crate::measure::sample::Accelerator;
 
 /// Blocks at the first look.
 const FIRST_LOOK: u32 = 10;

@@ -1,6 +1,6 @@
 //! How to summarise.
 
-use crate::measure::journal::Run;
+use crate::journal::Run;
 
 /// What a summary depends on beside the run.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -8,8 +8,8 @@ use super::settings::Settings;
 use super::summary::{Comparability, Effect, Latency, Missing, Ratio, Row, Summary};
 use super::{comparability, latency, pair, precision, row};
 use crate::environment::Kind;
-use crate::measure::journal::Run;
-use crate::measure::record::RunRecord;
+use crate::journal::Run;
+use crate::journal::record::RunRecord;
 
 /// All that can be said of a run. The same run and settings give the same summary on any number of CPUs.
 #[must_use]
@@ -67,7 +67,7 @@ impl Context<'_> {
 
     /// The control's series of the same workload and metric; it runs on the host's own CPU.
     fn of_control(&self, series: &Series<'_>, control: &str) -> Option<&Series<'_>> {
-        let accelerator = crate::environment::Accelerator::None;
+        let accelerator = crate::measure::sample::Accelerator::None;
         self.index.get(&Key { environment: control, accelerator, ..series.key }).copied()
     }
 }

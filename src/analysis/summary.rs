@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::environment::{Accelerator, Kind};
+use crate::environment::Kind;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::FailureName;
 
 /// All statements about one run.

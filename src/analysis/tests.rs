@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::example::{failed, inspection, run, sample};
 use super::*;
-use crate::environment::Accelerator;
-use crate::measure::journal::Run;
+use crate::journal::Run;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{FailureName, Sample};
 
 const READY: &str = "startup.ready";

@@ -10,8 +10,8 @@ use super::exit::Exit;
 use super::refusal::Refusal;
 use super::{sessions, words};
 use crate::analysis::calibrate::{self, Calibration, ENOUGH_SESSIONS};
-use crate::measure::journal::Run;
-use crate::measure::record::Host;
+use crate::journal::Run;
+use crate::measure::host::Host;
 
 /// In the cache.
 const FILE: &str = "calibration.json";

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::refusal::Refusal;
 use super::{calibration, results, sessions};
 use crate::analysis::compare::{self, Comparison, Options};
-use crate::measure::journal::Run;
+use crate::journal::Run;
 use crate::report::Shown;
 
 #[derive(Serialize)]

@@ -13,8 +13,9 @@ use super::progress::Progress;
 use super::refusal::Refusal;
 use crate::analysis::compare::fingerprint;
 use crate::environment::agent::StopSignal;
-use crate::measure::record::Ending;
-use crate::measure::{host, journal};
+use crate::journal;
+use crate::journal::record::Ending;
+use crate::measure::host;
 use crate::plan::{Plan, estimate};
 use crate::run::{self, Event, Other, Output, RunError, RunOptions, RunOutcome, signal};
 

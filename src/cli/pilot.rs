@@ -14,7 +14,7 @@ use super::{asked, calibration, execution, plan_text, words};
 use crate::analysis::compare::Options;
 use crate::analysis::power::{self, Detection, Needed};
 use crate::environment::agent::StopSignal;
-use crate::measure::journal::{self, Run};
+use crate::journal::{self, Run};
 use crate::plan::{Plan, estimate};
 use crate::run::signal;
 use crate::trial::{Trial, TrialError};
@@ -157,7 +157,7 @@ fn line(row: &Needed, per_block: Option<Duration>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::Accelerator;
+    use crate::measure::sample::Accelerator;
 
     #[test]
     fn what_it_looks_like() {

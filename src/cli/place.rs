@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD};
 
 use super::refusal::Refusal;
-use crate::measure::journal::{JOURNAL_FILE, RUN_FILE, WriteError};
+use crate::journal::{JOURNAL_FILE, RUN_FILE, WriteError};
 use crate::run::Output;
 
 /// Where runs go that were given no place.

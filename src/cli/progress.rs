@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::console::{self, Console};
 use super::words;
-use crate::environment::Accelerator;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::FailureName;
 use crate::run::Event;
 

@@ -1,7 +1,7 @@
 //! Why a command did not do what it was asked for: one text for the user, one exit code for the caller.
 
 use super::exit::Exit;
-use crate::measure::journal::{JournalError, WriteError};
+use crate::journal::{JournalError, WriteError};
 use crate::plan::UnknownId;
 use crate::report::ReportError;
 use crate::run::RunError;

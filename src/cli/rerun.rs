@@ -9,9 +9,10 @@ use super::refusal::Refusal;
 use super::results::{self, Reported};
 use super::run::Document;
 use super::{asked, execution};
+use crate::journal::RUN_FILE;
+use crate::journal::record::RunRecord;
 use crate::measure::host;
-use crate::measure::journal::RUN_FILE;
-use crate::measure::record::{Host, RunRecord};
+use crate::measure::host::Host;
 use crate::report;
 
 /// Runs it again.

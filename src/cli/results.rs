@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::console::{self, Console};
 use super::refusal::Refusal;
 use crate::analysis::{self, Settings, Summary};
-use crate::measure::journal::{self, Run};
-use crate::measure::record::Ending;
+use crate::journal::record::Ending;
+use crate::journal::{self, Run};
 use crate::report;
 
 /// Characters of a line where the terminal does not say.

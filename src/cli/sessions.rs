@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::console::Console;
 use super::refusal::Refusal;
-use crate::measure::journal::{self, Run};
+use crate::journal::{self, Run};
 
 /// The runs in these places, each place's in the order they were begun.
 ///
@@ -69,7 +69,7 @@ pub(super) fn folders(place: &Path) -> Result<Vec<PathBuf>, Refusal> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::measure::journal::RUN_FILE;
+    use crate::journal::RUN_FILE;
 
     #[test]
     fn a_folder_of_runs_is_their_folders_and_the_link_to_the_latest_is_none() {

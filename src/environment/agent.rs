@@ -12,11 +12,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use isocost_agent::protocol::{FromAgent, Hello, Inspection, MAX_LATENCIES, ToAgent, WorkDone, WorkOrder};
+use isocost_agent::protocol::{FromAgent, Hello, Inspection, MAX_LATENCIES, ToAgent, WorkOrder};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
-use crate::measure::clock::Instant;
+use crate::measure::clock::{ClockOffset, Instant};
 use crate::measure::sample::{Failure, FailureName};
+use crate::measure::sense::Worked;
 use channel::{Channel, Late, Wait};
 
 /// Says that the run is to stop; every wait sees it at once. An eventfd that is written and never read.
@@ -133,26 +134,6 @@ pub struct AgentConnection {
     ready_at: Instant,
     stop: StopSignal,
     ended: Option<OwnedFd>,
-}
-
-/// The offset of another kernel's clock to the host's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClockOffset {
-    /// host = inside + this, nanoseconds.
-    pub offset_ns: i128,
-    /// Half the shortest round trip it was measured with: the truth is within ± this.
-    pub uncertainty_ns: u64,
-}
-
-/// A piece of work as the host saw it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Worked {
-    /// What the agent said.
-    pub done: WorkDone,
-    /// When the host sent Run.
-    pub sent: Instant,
-    /// When the host had the answer.
-    pub answered: Instant,
 }
 
 impl AgentConnection {

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Cgroup;
+use crate::measure::accounting::Cgroup;
 
 pub(crate) mod limit;
 

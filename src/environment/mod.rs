@@ -10,8 +10,12 @@ use std::time::Duration;
 use isocost_agent::protocol::{Inspection, WorkOrder};
 use serde::{Deserialize, Serialize};
 
-use crate::measure::clock::{self, Instant};
-use crate::measure::sample::{Failure, FailureName};
+use crate::measure::accounting::Accounts;
+use crate::measure::clock::{self, ClockOffset, Instant};
+use crate::measure::equality::Limits;
+use crate::measure::host::CpuPlacement;
+use crate::measure::sample::{Accelerator, Failure, FailureName};
+use crate::measure::sense::Worked;
 use crate::measure::span::Span;
 
 /// The kinds of environment.
@@ -24,27 +28,6 @@ pub enum Kind {
     Docker,
     /// A QEMU virtual machine.
     Qemu,
-}
-
-/// What executes the instance's instructions. Values of different accelerators are never compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Accelerator {
-    /// The host's CPU, directly.
-    None,
-    /// The host's CPU through KVM.
-    Kvm,
-    /// QEMU's software emulation.
-    Tcg,
-}
-
-/// Limits that hold for every instance of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Limits {
-    /// Whole CPUs.
-    pub cpus: u32,
-    /// Memory in bytes.
-    pub memory_bytes: u64,
 }
 
 /// What every environment of one run shares.
@@ -64,13 +47,13 @@ pub struct RunContext {
     /// The limits.
     pub limits: Limits,
     /// The CPUs of every instance, and of the harness.
-    pub cpus: crate::measure::host::CpuPlacement,
+    pub cpus: CpuPlacement,
     /// How long a start may take before it is a failed sample.
     pub start_deadline: Duration,
     /// Another QEMU than the one on the path.
     pub qemu: Option<PathBuf>,
     /// Set once the run is to stop: every wait ends early with [`FailureName::Interrupted`].
-    pub stop: crate::environment::agent::StopSignal,
+    pub stop: agent::StopSignal,
 }
 
 /// A failure to do something to an environment: becomes a failed sample, the run goes on.
@@ -186,7 +169,7 @@ pub trait Instance: Send {
     ///
     /// # Errors
     /// By name.
-    fn clock_offset(&mut self, rounds: u32, deadline: Duration) -> Result<agent::ClockOffset, Failure> {
+    fn clock_offset(&mut self, rounds: u32, deadline: Duration) -> Result<ClockOffset, Failure> {
         self.agent().clock_offset(rounds, deadline)
     }
 
@@ -202,7 +185,7 @@ pub trait Instance: Send {
     ///
     /// # Errors
     /// By name.
-    fn run_work(&mut self, deadline: Duration) -> Result<agent::Worked, Failure> {
+    fn run_work(&mut self, deadline: Duration) -> Result<Worked, Failure> {
         self.agent().run(deadline)
     }
 
@@ -223,45 +206,6 @@ pub trait Instance: Send {
     /// # Errors
     /// By name; whatever remains is still found by `clean`.
     fn stop(self: Box<Self>) -> Result<Span, EnvironmentError>;
-}
-
-/// Who spends on an instance's behalf. Each process is counted once, in the first account that has it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Accounts {
-    /// The work itself: the agent's tree natively and in a container, the guest's RAM in a virtual machine.
-    pub instance: Account,
-    /// What exists because this instance does: the shim; all of QEMU and its helpers but the guest's RAM.
-    pub engine: Account,
-    /// What serves all instances and stays: dockerd, containerd. Nothing for QEMU.
-    pub standing: Account,
-}
-
-/// One payer: processes with all their descendants, and a cgroup where one is known.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Account {
-    /// Roots of process trees, host pids.
-    pub roots: Vec<u32>,
-    /// The cgroup that holds exactly these, if there is one.
-    pub cgroup: Option<Cgroup>,
-    /// Guest RAM inside the roots' memory, told apart by the size of its mapping, in bytes: counted to the
-    /// instance, not to the engine. The CPU time cannot be split and is the engine's roots' whole.
-    pub guest_ram_bytes: Option<u64>,
-}
-
-/// The files of one control group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cgroup {
-    /// Version 2: one folder.
-    V2(PathBuf),
-    /// Version 1: one folder a controller, where mounted.
-    V1 {
-        /// Of the `memory` controller.
-        memory: Option<PathBuf>,
-        /// Of the `cpuacct` controller.
-        cpuacct: Option<PathBuf>,
-        /// Of the `blkio` controller.
-        blkio: Option<PathBuf>,
-    },
 }
 
 /// Where an instance's writable layer lives on the host.

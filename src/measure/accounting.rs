@@ -3,15 +3,53 @@
 //! A figure that could not be read is a failure by name, never zero; an account without anyone in it has none.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::sample::{Failure, FailureName};
-use crate::environment::{Account, Accounts};
 
 pub mod cgroup;
 pub mod process;
 
 use process::Table;
+
+/// Who spends on an instance's behalf. Each process is counted once, in the first account that has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// The work itself: the agent's tree natively and in a container, the guest's RAM in a virtual machine.
+    pub instance: Account,
+    /// What exists because this instance does: the shim; all of QEMU and its helpers but the guest's RAM.
+    pub engine: Account,
+    /// What serves all instances and stays: dockerd, containerd. Nothing for QEMU.
+    pub standing: Account,
+}
+
+/// One payer: processes with all their descendants, and a cgroup where one is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Roots of process trees, host pids.
+    pub roots: Vec<u32>,
+    /// The cgroup that holds exactly these, if there is one.
+    pub cgroup: Option<Cgroup>,
+    /// Guest RAM inside the roots' memory, told apart by the size of its mapping, in bytes: counted to the
+    /// instance, not to the engine. The CPU time cannot be split and is the engine's roots' whole.
+    pub guest_ram_bytes: Option<u64>,
+}
+
+/// The files of one control group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cgroup {
+    /// Version 2: one folder.
+    V2(PathBuf),
+    /// Version 1: one folder a controller, where mounted.
+    V1 {
+        /// Of the `memory` controller.
+        memory: Option<PathBuf>,
+        /// Of the `cpuacct` controller.
+        cpuacct: Option<PathBuf>,
+        /// Of the `blkio` controller.
+        blkio: Option<PathBuf>,
+    },
+}
 
 /// A reading and where it is from.
 #[derive(Debug, Clone, PartialEq, Eq)]

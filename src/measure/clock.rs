@@ -34,6 +34,15 @@ impl Instant {
     }
 }
 
+/// The offset of another kernel's clock to the host's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// host = inside + this, nanoseconds.
+    pub offset_ns: i128,
+    /// Half the shortest round trip it was measured with: the truth is within ± this.
+    pub uncertainty_ns: u64,
+}
+
 /// The id of this boot, which all processes on this kernel see; `None` where it cannot be read.
 #[must_use]
 pub fn boot_id() -> Option<String> {

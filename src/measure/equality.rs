@@ -1,8 +1,16 @@
 //! Were two environments of equal size, by what the program saw from inside?
 
 use isocost_agent::protocol::Inspection;
+use serde::{Deserialize, Serialize};
 
-use crate::environment::Limits;
+/// Limits that hold for every instance of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Whole CPUs.
+    pub cpus: u32,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+}
 
 /// Something that two environments did not have alike.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::counters::device;
-use super::record::Host;
 
 pub mod activity;
 pub mod cpu;
@@ -27,10 +28,60 @@ pub use cpu_list::{CpuList, NoCpuList};
 pub use placement::CpuPlacement;
 pub use warning::{BUSY_SHARE, HostWarning, STOLEN_SHARE, warnings};
 
+use cpu::Cpus;
 use files::Files;
+use memory::Memory;
 
 /// How long a host is watched before a run: at 100 ticks a second two of its CPUs show 1 %.
 const WATCHED: Duration = Duration::from_millis(500);
+
+/// The host. What could not be read is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// `uname -r`.
+    pub kernel_release: String,
+    /// `PRETTY_NAME` of /etc/os-release.
+    pub os: Option<String>,
+    /// First `model name` of /proc/cpuinfo.
+    pub cpu_model: Option<String>,
+    /// First `microcode`.
+    pub microcode: Option<String>,
+    /// CPUs online.
+    pub online_cpus: u32,
+    /// RAM in bytes.
+    pub memory_bytes: u64,
+    /// `v1`, `v2` or `none`.
+    pub cgroup: String,
+    /// Inside a virtual machine, by the `hypervisor` CPU flag or systemd-detect-virt's sources.
+    pub virtualised: Option<bool>,
+    /// The clock source.
+    pub clock_source: Option<String>,
+    /// `/sys/module` names that begin with `kvm`.
+    pub kvm_modules: Vec<String>,
+    /// File system of the run's scratch folder, and its device.
+    pub scratch_file_system: Option<String>,
+    /// Bytes that file system can still take.
+    #[serde(default)]
+    pub scratch_free_bytes: Option<u64>,
+    /// What kind of virtual machine, in its firmware's words; `None` where it is none.
+    #[serde(default)]
+    pub virtualised_by: Option<String>,
+    /// Settings and state of its CPUs.
+    #[serde(default)]
+    pub cpus: Cpus,
+    /// Settings and state of its memory.
+    #[serde(default)]
+    pub memory: Memory,
+    /// The load average over one minute: what it does now is in [`Host::before`].
+    #[serde(default)]
+    pub load_average: Option<f64>,
+    /// It is a laptop that is not plugged in.
+    #[serde(default)]
+    pub on_battery: Option<bool>,
+    /// What it did in half a second before the run.
+    #[serde(default)]
+    pub before: Option<Activity>,
+}
 
 /// Looks at the host, and half a second long at what it does.
 #[must_use]

@@ -1,7 +1,7 @@
-//! What is measured and how it is kept.
+//! What is measured, and how.
 //!
-//! In: instances and their accounts. Out: [`sample::Sample`]s in a [`journal`]. It must never know how an
-//! environment boots, nor what becomes of a sample afterwards.
+//! In: accounts, counters, stamps, what the host says of itself. Out: [`sample::Sample`]s, or failures by name. It knows
+//! no environment, no suite and no plan, and not what becomes of a sample afterwards.
 
 pub mod accounting;
 pub mod clock;
@@ -9,10 +9,8 @@ pub mod counters;
 pub mod disturbance;
 pub mod equality;
 pub mod host;
-pub mod journal;
 pub mod metric;
 pub mod name;
-pub mod record;
 pub mod sample;
 pub mod sense;
 #[cfg(test)]

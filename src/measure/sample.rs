@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::name::Name;
-use crate::environment::Accelerator;
 
 /// One measured value with all that is needed to analyse it again. A failure is censored by name: it has no value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +30,18 @@ pub struct Sample {
     /// For latencies: the single operations, nanoseconds, of which `value` is one quantile's summary.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub latencies_ns: Vec<u32>,
+}
+
+/// What executes the instance's instructions. Values of different accelerators are never compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accelerator {
+    /// The host's CPU, directly.
+    None,
+    /// The host's CPU through KVM.
+    Kvm,
+    /// QEMU's software emulation.
+    Tcg,
 }
 
 /// A value or a named failure, never both.

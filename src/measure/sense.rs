@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use isocost_agent::protocol::WorkOrder;
+use isocost_agent::protocol::{WorkDone, WorkOrder};
 
+use super::clock::Instant;
 use super::sample::{Failure, FailureName};
 use super::span::Span;
-use crate::environment::agent::Worked;
 
 /// Two clocks that run freely may differ by this much in rate: 500 ppm is the most that NTP corrects, on each.
 const RATE: f64 = 0.001;
@@ -16,6 +16,17 @@ const COARSE: Duration = Duration::from_millis(10);
 
 /// What may lie between a work's end inside and its answer on the host, beside a tenth of it.
 const ANSWER: Duration = Duration::from_secs(2);
+
+/// A piece of work as the host saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Worked {
+    /// What the agent said.
+    pub done: WorkDone,
+    /// When the host sent Run.
+    pub sent: Instant,
+    /// When the host had the answer.
+    pub answered: Instant,
+}
 
 fn failure(name: FailureName, detail: String) -> Failure {
     Failure { name, detail }

@@ -5,15 +5,14 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use super::accounting::process::{self, Ticks};
-use super::accounting::{Bill, PROC, Reading};
+use super::accounting::{Accounts, Bill, PROC, Reading};
 use super::clock::Instant;
 use super::host::CpuList;
 use super::host::frequency::{Frequencies, Frequency};
-use super::journal::TimelinePoint;
-use crate::environment::Accounts;
 
 /// Between two readings: a little under a tenth of a second, so that 10 Hz is kept where a wake-up comes late.
 const PERIOD: Duration = Duration::from_millis(90);
@@ -31,6 +30,19 @@ const REST_OF_LOOK: u32 = 500;
 
 /// The sampler's own use of one core that is worth a warning.
 pub const MOST_CPU_SHARE: f64 = 0.01;
+
+/// One reading.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TimelinePoint {
+    /// Milliseconds since the instance was asked for.
+    pub at_ms: f64,
+    /// Resident bytes of the instance's and the engine's share's processes (sysinfo); shared pages are in each.
+    pub resident_bytes: u64,
+    /// PSS of the same, where it was read at this point.
+    pub pss_bytes: Option<u64>,
+    /// CPU used since the reading before, in CPUs.
+    pub cpu: f64,
+}
 
 /// The largest proportional memory seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::environment::Account;
+use crate::measure::accounting::Account;
 use crate::measure::accounting::Figure;
 use crate::measure::host::CpuList;
 use crate::measure::sample::{Failure, FailureName};

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::measure::journal::{Run, StartRecord};
+use crate::journal::{Run, StartRecord};
 use crate::measure::span::Span;
 use crate::plan::Role;
 use crate::report::quantity;
@@ -130,7 +130,7 @@ fn ms(ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::Accelerator;
+    use crate::measure::sample::Accelerator;
     use crate::report::fixture;
 
     #[test]

@@ -10,9 +10,9 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use crate::analysis::{Missing, Ratio, Row, Summary};
-use crate::environment::Accelerator;
-use crate::measure::journal::Run;
+use crate::journal::Run;
 use crate::measure::metric::CATALOGUE;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Outcome, Sample};
 
 /// The columns of `samples.csv`.

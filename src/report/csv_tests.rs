@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::analysis::{Estimate, Interval};
-use crate::environment::{Accelerator, Kind};
+use crate::environment::Kind;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName};
 use crate::report::fixture;
 

@@ -7,13 +7,15 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::analysis::{Settings, Summary};
-use crate::environment::{Accelerator, Kind, Prepared};
+use crate::environment::{Kind, Prepared};
+use crate::journal::record::{EnvironmentRecord, RunRecord, SCHEMA};
+use crate::journal::{Run, StartRecord, Timeline};
 use crate::measure::clock::Instant;
-use crate::measure::journal::{Run, StartRecord, Timeline, TimelinePoint};
 use crate::measure::metric::{self, prefix};
-use crate::measure::record::{EnvironmentRecord, RunRecord, SCHEMA};
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName, Outcome, Sample};
 use crate::measure::span::Span;
+use crate::measure::timeline::TimelinePoint;
 use crate::plan::{self, Role};
 use crate::suite::{EnvironmentSpec, KindSpec, WorkloadSpec};
 

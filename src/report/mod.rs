@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::analysis::Summary;
-use crate::measure::journal::Run;
+use crate::journal::Run;
 
 mod answers;
 mod clean;

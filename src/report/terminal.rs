@@ -3,8 +3,8 @@
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::analysis::Summary;
-use crate::measure::journal::Run;
-use crate::measure::record::Ending;
+use crate::journal::Run;
+use crate::journal::record::Ending;
 use crate::report::answers::{self, Answer};
 use crate::report::clean::{clean, sentence};
 use crate::report::quantity::counted;
@@ -84,7 +84,11 @@ pub(super) fn alarms(view: &View<'_>) -> Vec<String> {
     }
     for one in &view.summary.comparability {
         if let Some(why) = &one.withheld {
-            all.push(format!("No ratio of {} to native is stated: {}", clean(&one.environment), sentence(why)));
+            all.push(format!(
+                "No ratio of {} to native is stated: {}",
+                clean(&one.environment),
+                sentence(why)
+            ));
         }
     }
     all
@@ -179,7 +183,7 @@ pub(super) fn wrapped(words: &str, width: usize, indent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::Accelerator;
+    use crate::measure::sample::Accelerator;
     use crate::report::fixture;
 
     #[test]

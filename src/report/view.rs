@@ -1,9 +1,10 @@
 //! A run and its summary as reports look at them: environments in the suite's order, rows by name, words for both.
 
 use crate::analysis::{Ratio, Row, Summary};
-use crate::environment::{Accelerator, Kind};
-use crate::measure::journal::Run;
+use crate::environment::Kind;
+use crate::journal::Run;
 use crate::measure::metric::{self, Direction, Family};
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::FailureName;
 use crate::plan::Role;
 use crate::report::clean::clean_to;

@@ -11,13 +11,13 @@ use super::surroundings::Surroundings;
 use super::{memory, start, work};
 use crate::environment::agent::StopSignal;
 use crate::environment::{Environment, EnvironmentError, Instance};
+use crate::journal::{CellConditions, Record, Timeline, WriteError};
 use crate::measure::accounting::Bill;
 use crate::measure::clock::rate::ClockTruth;
 use crate::measure::disturbance::{self, Ground};
 use crate::measure::equality;
 use crate::measure::host::frequency::Frequency;
 use crate::measure::host::{self, CpuList, Look};
-use crate::measure::journal::{CellConditions, Record, Timeline, WriteError};
 use crate::measure::sample::{Failure, FailureName, Sample};
 use crate::measure::timeline::{Peaks, Sampler, Watched};
 use crate::suite::{Deadlines, WorkloadSpec};
@@ -33,7 +33,7 @@ pub(super) struct CellPlan<'a> {
     pub at: At,
     pub workloads: Vec<&'a WorkloadSpec>,
     pub deadlines: &'a Deadlines,
-    pub limits: crate::environment::Limits,
+    pub limits: crate::measure::equality::Limits,
     pub seed: u64,
     /// What the environment's first instance saw; the others must see the same.
     pub expected: Option<&'a Inspection>,

@@ -17,12 +17,12 @@ use super::{Event, Other, RunError, RunOptions, RunOutcome, cache, clean};
 use crate::analysis::precision;
 use crate::environment::{Environment, EnvironmentError, RunContext, factory};
 use crate::image::kernel::sha256_hex;
+use crate::journal::record::{Ending, RunRecord};
+use crate::journal::{self, Record, Repeat, SetAside, WriteError, Writer};
 use crate::measure::clock::Instant;
 use crate::measure::clock::rate::{ClockTruth, MOST_RATE_ERROR};
 use crate::measure::disturbance::Ground;
 use crate::measure::host::pin::Pinned;
-use crate::measure::journal::{self, Record, Repeat, SetAside, WriteError, Writer};
-use crate::measure::record::{Ending, RunRecord};
 use crate::measure::timeline::MOST_CPU_SHARE;
 use crate::plan::{self, Block, Cell, Plan, Role};
 use crate::suite::EnvironmentSpec;
@@ -175,7 +175,7 @@ impl<'a> Running<'a> {
         record.conditions.precision = given.options.precision.or(record.conditions.precision);
         record.environments = ready.records();
         record.warnings.extend(ready.warnings());
-        let image = |one: &crate::measure::record::EnvironmentRecord| {
+        let image = |one: &crate::journal::record::EnvironmentRecord| {
             Some((one.id.clone(), one.prepared.image_bytes?))
         };
         let images = record.environments.iter().filter_map(image).collect();

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::environment::{Accelerator, Prepared};
+use crate::environment::Prepared;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, Sample};
 use crate::plan::Role;
 

@@ -10,13 +10,14 @@ use std::time::Duration;
 use isocost_agent::protocol::{Inspection, WorkDone, WorkOrder};
 use tempfile::TempDir;
 
-use crate::environment::agent::{AgentConnection, ClockOffset, StopSignal, Worked};
-use crate::environment::{
-    Accelerator, Account, Accounts, Cgroup, Environment, EnvironmentError, Instance, Kind, Layer, Prepared,
-    RunContext,
-};
+use crate::environment::agent::{AgentConnection, StopSignal};
+use crate::environment::{Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RunContext};
+use crate::measure::accounting::{Account, Accounts, Cgroup};
+use crate::measure::clock::ClockOffset;
 use crate::measure::clock::Instant;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName};
+use crate::measure::sense::Worked;
 use crate::measure::span::Span;
 
 /// What happens instead of what should.

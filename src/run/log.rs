@@ -1,8 +1,8 @@
 //! Where samples go the moment they are known: to disk first, then to whoever watches.
 
 use super::Event;
-use crate::environment::Accelerator;
-use crate::measure::journal::{Record, WriteError, Writer};
+use crate::journal::{Record, WriteError, Writer};
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, Outcome, Sample};
 use crate::measure::sense;
 

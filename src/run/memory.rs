@@ -3,7 +3,7 @@
 use isocost_agent::protocol::Inspection;
 
 use super::log::Piece;
-use crate::environment::{Accounts, Cgroup};
+use crate::measure::accounting::{Accounts, Cgroup};
 use crate::measure::accounting::{Bill, Reading, cgroup};
 use crate::measure::sample::{Failure, FailureName, Sample};
 use crate::measure::timeline::Peaks;

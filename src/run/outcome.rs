@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::environment::agent::StopSignal;
-use crate::measure::journal::{JournalError, WriteError};
-use crate::measure::record::RunRecord;
+use crate::journal::record::RunRecord;
+use crate::journal::{JournalError, WriteError};
 use crate::measure::sample::Failure;
 
 /// Where the run folder is: made where missing, refused where it holds a run.

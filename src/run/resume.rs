@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use super::{RunError, RunOptions};
 use crate::environment::ARTEFACTS;
 use crate::image::kernel::sha256_hex;
-use crate::measure::journal::Run;
-use crate::measure::record::{Ending, EnvironmentRecord, RunRecord};
+use crate::journal::Run;
+use crate::journal::record::{Ending, EnvironmentRecord, RunRecord};
 use crate::measure::sample::Outcome;
 use crate::plan::{Block, Plan, Role};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::log::Piece;
+use crate::journal::StartRecord;
 use crate::measure::clock::Instant;
-use crate::measure::journal::StartRecord;
 use crate::measure::metric;
 use crate::measure::sample::{Failure, Sample};
 use crate::measure::sense;
@@ -80,7 +80,7 @@ fn ms(ns: u64) -> f64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::environment::Accelerator;
+    use crate::measure::sample::Accelerator;
     use crate::measure::sample::FailureName;
     use crate::run::log::At;
 

@@ -6,14 +6,16 @@ use isocost_agent::protocol::{WorkOrder, Workload};
 
 use super::inside_clock::InsideClock;
 use super::log::Piece;
-use crate::environment::agent::Worked;
-use crate::environment::{Accounts, Instance, Limits};
+use crate::environment::Instance;
+use crate::measure::accounting::Accounts;
 use crate::measure::accounting::{self, Figure, process};
 use crate::measure::clock::Instant;
 use crate::measure::counters::device::Device;
 use crate::measure::counters::{Counts, vouch};
+use crate::measure::equality::Limits;
 use crate::measure::metric::prefix;
 use crate::measure::sample::{Failure, FailureName, Sample};
+use crate::measure::sense::Worked;
 use crate::measure::{host, sense};
 use crate::suite::WorkloadSpec;
 

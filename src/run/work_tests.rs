@@ -3,9 +3,9 @@
 use isocost_agent::protocol::WorkDone;
 
 use super::*;
-use crate::environment::Accelerator;
 use crate::measure::clock::Instant;
 use crate::measure::metric;
+use crate::measure::sample::Accelerator;
 use crate::run::log::At;
 
 const ALL: [Workload; 12] = [

@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use crate::environment::Kind;
 use crate::environment::agent::StopSignal;
+use crate::journal::Run;
+use crate::journal::record::Ending;
 use crate::measure::clock::Instant;
-use crate::measure::journal::Run;
-use crate::measure::record::Ending;
 use crate::plan;
 use crate::run::{Event, RunError};
 use crate::suite::SuiteError;

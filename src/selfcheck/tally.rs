@@ -10,7 +10,7 @@ use super::{ENOUGH, Far, PROMISED};
 use crate::analysis::compare::{self, Change, Comparison, Only, Options, Verdict};
 use crate::analysis::statistics::normal;
 use crate::environment::Kind;
-use crate::measure::journal::Run;
+use crate::journal::Run;
 
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Serialize)]

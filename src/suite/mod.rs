@@ -12,7 +12,7 @@ use std::time::Duration;
 use isocost_agent::protocol::Workload;
 use serde::{Deserialize, Serialize};
 
-use crate::environment::Limits;
+use crate::measure::equality::Limits;
 
 mod built_in;
 mod check;

@@ -12,7 +12,7 @@ use super::{
     Machine, Misfit, NativeSpec, QemuSpec, Suite, WorkloadSpec, raw,
 };
 use crate::analysis::matters;
-use crate::environment::Limits;
+use crate::measure::equality::Limits;
 
 const START: Duration = Duration::from_secs(60);
 const WORK: Duration = Duration::from_secs(60);

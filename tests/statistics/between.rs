@@ -2,7 +2,7 @@
 
 use isocost::analysis::compare::{self, Options, Verdict};
 use isocost::analysis::statistics::rank_sum;
-use isocost::measure::journal::Run;
+use isocost::journal::Run;
 
 use super::experiment::{Logs, run};
 use super::host::{Host, Random, SHAPES, Shape};

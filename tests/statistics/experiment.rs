@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use isocost::environment::{Accelerator, Kind, Limits, Prepared};
-use isocost::measure::journal::Run;
-use isocost::measure::record::{Ending, EnvironmentRecord, Host, RunRecord, SCHEMA};
+use isocost::environment::{Kind, Prepared};
+use isocost::journal::Run;
+use isocost::journal::record::{Ending, EnvironmentRecord, RunRecord, SCHEMA};
+use isocost::measure::equality::Limits;
+use isocost::measure::host::Host;
+use isocost::measure::sample::Accelerator;
 use isocost::measure::sample::{Outcome, Sample};
 use isocost::plan::{Block, Plan, Role};
 use isocost::suite::{Blocks, Deadlines, EnvironmentSpec, KindSpec, NativeSpec, Suite, WorkloadSpec};

@@ -1,7 +1,7 @@
 //! One configuration of 96 slows down by 10 % and nothing else moves.
 
 use isocost::analysis::compare::{self, Comparison, Options, Verdict};
-use isocost::measure::journal::Run;
+use isocost::journal::Run;
 
 use super::experiment::{Logs, interleaved, run};
 use super::host::{Host, Random, Shape};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use bollard::query_parameters::{ListContainersOptions, ListImagesOptions};
-use isocost::measure::journal::{self, Run};
+use isocost::journal::{self, Run};
 use isocost::measure::sample::Outcome;
 use rustix::process::{Pid, Signal, kill_process};
 

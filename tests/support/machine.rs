@@ -10,13 +10,13 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use isocost::environment::Accelerator;
 use isocost::environment::qemu::args::{Board, Channels, Console, Disk, QemuPlan, arguments};
 use isocost::environment::qemu::process::{Launch, QemuProcess};
 use isocost::environment::qemu::version::{self, Binary};
 use isocost::image::debian::{self, Recipe, System};
 use isocost::image::initramfs::ExtraFile;
 use isocost::image::{disk, guest, tsc};
+use isocost::measure::sample::Accelerator;
 use isocost::suite::{self, DiskFormat};
 
 #[path = "machine/shell.rs"]

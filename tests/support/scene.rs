@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use isocost::agent;
 use isocost::environment::agent::StopSignal;
-use isocost::environment::{Environment, Instance, Limits, RunContext};
+use isocost::environment::{Environment, Instance, RunContext};
+use isocost::measure::equality::Limits;
 use isocost_agent::protocol::{WorkOrder, Workload};
 
 /// Generous: a shared machine under emulation.

@@ -3,8 +3,9 @@
 use isocost_agent::protocol::{Inspection, Workload};
 
 use super::{Point, Side, Standing, Subject};
-use crate::environment::{Accelerator, Kind};
+use crate::environment::Kind;
 use crate::measure::equality;
+use crate::measure::sample::Accelerator;
 use crate::suite::{DiskFormat, KindSpec, Size, WorkloadSpec, uses_disk};
 
 /// One question.

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::analysis::example;
-use crate::environment::{Accelerator, Prepared};
+use crate::environment::Prepared;
+use crate::measure::sample::Accelerator;
 use crate::suite::{AcceleratorChoice, DiskFormat, KernelChoice, KindSpec, Machine, QemuSpec};
 
 /// Native, Docker and a virtual machine, as they are on a host with KVM.

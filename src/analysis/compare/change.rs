@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::analysis::summary::Estimate;
-use crate::environment::{Accelerator, Kind};
+use crate::environment::Kind;
 use crate::measure::metric::Direction;
+use crate::measure::sample::Accelerator;
 
 /// All rows of a comparison and what holds for all of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::environment::ARTEFACTS;
-use crate::measure::record::{EnvironmentRecord, Host, RunRecord};
+use crate::journal::record::{EnvironmentRecord, RunRecord};
+use crate::measure::host::Host;
 use crate::suite::{EnvironmentSpec, Suite, WorkloadSpec};
 
 /// Something that two runs do not have in common.

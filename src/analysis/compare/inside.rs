@@ -15,7 +15,7 @@ use crate::analysis::comparability;
 use crate::analysis::group::{Key, Series, group};
 use crate::analysis::pair;
 use crate::analysis::statistics::{signed_rank, walsh::Walsh};
-use crate::measure::journal::Run;
+use crate::journal::Run;
 
 /// Compares `new` with `base`, two environments of one run.
 ///

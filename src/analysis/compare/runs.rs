@@ -7,7 +7,7 @@ use super::fingerprint::{self, Mismatch};
 use super::options::Options;
 use super::sides::Sides;
 use super::{finding, judge};
-use crate::measure::journal::Run;
+use crate::journal::Run;
 
 /// Compares `new` with `base`. Each run is one session.
 ///

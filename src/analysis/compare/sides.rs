@@ -13,9 +13,9 @@ use crate::analysis::group::{Groups, Key, Series, group};
 use crate::analysis::pair;
 use crate::analysis::session::of_block;
 use crate::analysis::summarise::control;
-use crate::environment::Accelerator;
-use crate::measure::journal::Run;
+use crate::journal::Run;
 use crate::measure::metric::Family;
+use crate::measure::sample::Accelerator;
 
 /// One run, sorted.
 struct Session<'a> {

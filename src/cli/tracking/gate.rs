@@ -13,7 +13,7 @@ use crate::cli::execution::{self, Others};
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::sessions::{each_once, read};
-use crate::measure::journal::{self, Run};
+use crate::journal::{self, Run};
 use crate::plan::{self, Plan};
 use crate::regression::gate::{Answer, Decide, DriveError, Gate, Need, decide, drive};
 use crate::suite::{self, GateSpec, Undecided};

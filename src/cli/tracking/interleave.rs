@@ -11,7 +11,7 @@ use crate::cli::console::Console;
 use crate::cli::execution::Others;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
-use crate::measure::journal::{self, RUN_FILE};
+use crate::journal::{self, RUN_FILE};
 use crate::plan::{self, Narrowing};
 use crate::regression::gate::decide_inside;
 use crate::run::Other;

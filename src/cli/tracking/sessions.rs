@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::refusal::Refusal;
 use crate::cli::sessions::read;
-use crate::measure::journal::{RUN_FILE, Run};
+use crate::journal::{RUN_FILE, Run};
 use crate::regression::history::{History, HistoryError, Place, unpack};
 
 /// The sessions of a baseline: a path or a run of that name, else a name in the history, else a folder of runs.

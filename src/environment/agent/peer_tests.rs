@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
 use isocost_agent::protocol::frame::{self, HEADER_BYTES, MAGIC};
-use isocost_agent::protocol::{MAX_FRAME_BYTES, VERSION, Workload};
+use isocost_agent::protocol::{MAX_FRAME_BYTES, VERSION, WorkDone, Workload};
 
 use super::*;
 

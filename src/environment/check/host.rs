@@ -6,8 +6,8 @@ use rustix::fs::{Access, AtFlags, CWD};
 
 use super::{Area, Finding, State, User, gibibytes};
 use crate::measure::counters::device::Device;
+use crate::measure::host::Host;
 use crate::measure::host::{self, HostWarning};
-use crate::measure::record::Host;
 use crate::suite::{Size, Suite};
 
 /// A kernel as a package and unpacked, base disks, and a run's layers.

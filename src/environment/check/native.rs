@@ -1,8 +1,8 @@
 //! Can a process be given the same limits as a container and a virtual machine?
 
 use super::{Area, Finding, State, User};
-use crate::environment::Limits;
 use crate::environment::cgroup::limit::Place;
+use crate::measure::equality::Limits;
 
 /// Makes a control group and removes it at once: no other question has a true answer.
 pub(super) fn look(limits: &Limits, user: &User) -> Vec<Finding> {

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::{Area, Finding, State, User, program};
-use crate::environment::Accelerator;
 use crate::environment::qemu::error::QemuError;
 use crate::environment::qemu::race::{self, Decision, Key, Lane};
 use crate::environment::qemu::version::{self, Binary, PROGRAM};
 use crate::image::kernel::{self, Available};
+use crate::measure::sample::Accelerator;
 
 pub(super) fn look(cache: &Path, user: &User) -> Vec<Finding> {
     let qemu = version::find();

@@ -6,7 +6,7 @@ use std::path::Path;
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, SystemInfo};
 
 use super::image::LABEL;
-use crate::environment::Limits;
+use crate::measure::equality::Limits;
 use crate::measure::host::CpuList;
 use crate::suite::DockerSpec;
 

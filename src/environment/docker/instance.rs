@@ -15,11 +15,13 @@ use super::engine::{API_DEADLINE, Engine};
 use super::error::DockerError;
 use super::payers;
 use super::start::{Container, Started};
-use crate::environment::agent::{AgentConnection, Worked};
+use crate::environment::agent::AgentConnection;
 use crate::environment::cgroup::Mounts;
-use crate::environment::{Accounts, EnvironmentError, Instance, Layer, allocated, wait};
+use crate::environment::{EnvironmentError, Instance, Layer, allocated, wait};
+use crate::measure::accounting::Accounts;
 use crate::measure::clock::Instant;
 use crate::measure::sample::{Failure, FailureName};
+use crate::measure::sense::Worked;
 use crate::measure::span::Span;
 
 /// From asking an agent to end to the engine's word that its container has ended: 25 ms are usual.

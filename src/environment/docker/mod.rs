@@ -10,8 +10,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::agent::AgentListener;
-use super::{Accelerator, Environment, EnvironmentError, Instance, Kind, Prepared, RunContext, folder};
+use super::{Environment, EnvironmentError, Instance, Kind, Prepared, RunContext, folder};
 use crate::measure::host::CpuList;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName};
 use crate::suite::DockerSpec;
 

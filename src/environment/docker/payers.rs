@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::environment::cgroup::Mounts;
-use crate::environment::{Account, Accounts};
+use crate::measure::accounting::{Account, Accounts};
 
 /// Finds the payers of one container whose first process has that number on this host.
 pub(super) fn of_container(mounts: &Mounts, pid: u32, standing: &[u32]) -> Accounts {

@@ -7,11 +7,13 @@ use tempfile::TempDir;
 
 use super::child::Child;
 use super::keeper::{Keeper, Started, with_last_words};
-use crate::environment::agent::{AgentConnection, Worked};
+use crate::environment::agent::AgentConnection;
 use crate::environment::cgroup::limit::Group;
-use crate::environment::{Account, Accounts, EnvironmentError, Instance, Layer, allocated};
+use crate::environment::{EnvironmentError, Instance, Layer, allocated};
+use crate::measure::accounting::{Account, Accounts};
 use crate::measure::clock::Instant;
 use crate::measure::sample::{Failure, FailureName};
+use crate::measure::sense::Worked;
 use crate::measure::span::Span;
 
 /// From asking an agent to end to the end of its process: milliseconds are usual.

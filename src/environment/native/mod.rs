@@ -15,10 +15,10 @@ use tempfile::TempDir;
 use super::agent::AgentListener;
 use super::cgroup::limit::{Group, Place, Switched};
 use super::{
-    Accelerator, Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RUN_VARIABLE, RunContext,
-    folder,
+    Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RUN_VARIABLE, RunContext, folder,
 };
 use crate::measure::host::CpuList;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName};
 use crate::sys::Program;
 
@@ -214,8 +214,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::environment::Limits;
     use crate::environment::agent::StopSignal;
+    use crate::measure::equality::Limits;
     use crate::measure::host::CpuPlacement;
 
     fn context(scratch: &Path) -> RunContext {

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::environment::Accelerator;
+use crate::measure::sample::Accelerator;
 use crate::suite::{DiskFormat, Machine};
 
 /// Where the agent writes one byte as its first instruction.

@@ -8,12 +8,12 @@ use super::args::{Channels, Console, QemuPlan, arguments};
 use super::error::QemuError;
 use super::process::{Launch, QemuProcess, nanos};
 use super::qmp::Monitor;
-use crate::environment::Accelerator;
 use crate::environment::agent::{AgentConnection, AgentListener, StopSignal, Watch};
 use crate::environment::cpus;
 use crate::environment::tap::Tap;
 use crate::measure::clock::Instant;
 use crate::measure::host::CpuList;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName};
 use crate::measure::span::Span;
 

@@ -7,8 +7,9 @@ use tempfile::TempDir;
 
 use super::boot::{Started, with_last_words};
 use crate::environment::agent::AgentConnection;
-use crate::environment::{Account, Accounts, EnvironmentError, Instance, Layer};
+use crate::environment::{EnvironmentError, Instance, Layer};
 use crate::image::disk::allocated_bytes;
+use crate::measure::accounting::{Account, Accounts};
 use crate::measure::clock::Instant;
 use crate::measure::sample::{Failure, FailureName};
 use crate::measure::span::Span;

@@ -6,10 +6,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::environment::{
-    Accelerator, Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RunContext,
-};
+use crate::environment::{Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RunContext};
 use crate::image::disk;
+use crate::measure::sample::Accelerator;
 use crate::suite::{DiskFormat, QemuSpec};
 
 mod boot;

@@ -9,9 +9,10 @@ use super::args::{Board, Channels, QemuPlan, arguments};
 use super::error::QemuError;
 use super::race::{self, Contest, Decision, Key};
 use super::version::{self, Binary};
-use crate::environment::{self, Accelerator, Prepared, RunContext};
+use crate::environment::{self, Prepared, RunContext};
 use crate::image::kernel::{Kernel, sha256_hex};
 use crate::image::{disk, guest, kernel, tsc};
+use crate::measure::sample::Accelerator;
 use crate::suite::{AcceleratorChoice, Machine, QemuSpec};
 
 /// The writable layer's size; a sparse file, so unused space costs nothing.

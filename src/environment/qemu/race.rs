@@ -17,9 +17,9 @@ use super::boot::listen;
 use super::error::QemuError;
 use super::process::{Launch, QemuProcess, nanos, wait_any};
 use super::version::Binary;
-use crate::environment::Accelerator;
 use crate::environment::agent::StopSignal;
 use crate::measure::clock::Instant;
+use crate::measure::sample::Accelerator;
 
 mod memory;
 pub use memory::{Key, decide, forget, forget_all, known, remembered};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Figure, unreadable};
-use crate::environment::Cgroup;
+use crate::measure::accounting::Cgroup;
 use crate::measure::sample::Failure;
 
 /// Bytes the group holds now, page cache included.

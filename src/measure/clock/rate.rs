@@ -5,8 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Instant;
-use crate::environment::agent::ClockOffset;
+use super::{ClockOffset, Instant};
 
 /// The largest error of rate that a figure taken by that clock may have: 0.5 %.
 pub const MOST_RATE_ERROR: f64 = 0.005;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::CpuList;
 use super::cpu::Turbo;
 use super::warning::{HostWarning, warnings};
-use crate::measure::record::Host;
+use crate::measure::host::Host;
 
 /// One setting to change.
 #[derive(Debug, Clone, PartialEq, Eq)]

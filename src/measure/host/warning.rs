@@ -7,7 +7,7 @@ use super::CpuList;
 use super::activity::{Activity, Loud};
 use super::cpu::Turbo;
 use super::tune::{self, Step};
-use crate::measure::record::Host;
+use crate::measure::host::Host;
 
 /// One thing about the host that a measurement suffers from.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,7 @@ use super::void::{GateError, check};
 use crate::analysis::compare::{self, Change, Comparison, Options, Verdict};
 use crate::analysis::statistics::holm;
 use crate::environment::Kind;
-use crate::measure::journal::Run;
+use crate::journal::Run;
 use crate::measure::metric::{self, Direction};
 use crate::suite::{GateSpec, KindSpec};
 

@@ -3,7 +3,7 @@
 use super::answer::{Answer, Gate, Reason, overall};
 use super::decide::size;
 use super::void::GateError;
-use crate::measure::journal::Run;
+use crate::journal::Run;
 
 /// Sessions that one gate adds at most: more would not be a gate but a study.
 const MOST_SESSIONS: usize = 8;

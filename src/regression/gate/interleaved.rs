@@ -5,8 +5,8 @@ use super::decide::{control, gate};
 use super::void::{GateError, check};
 use crate::analysis::compare::fingerprint::{self, Mismatch};
 use crate::analysis::compare::{self, Comparison, Options};
-use crate::measure::journal::Run;
-use crate::measure::record::RunRecord;
+use crate::journal::Run;
+use crate::journal::record::RunRecord;
 use crate::suite::GateSpec;
 
 /// Holds environments against others of the same runs, by their ids: base, candidate. Blocks of several runs are put one after another: what is
@@ -67,7 +67,7 @@ fn differences(record: &RunRecord, base: &str, new: &str) -> Vec<Mismatch> {
     as_new.environments = vec![of_base.clone()];
     as_new.environments[0].id = new.to_owned();
     let mut all = fingerprint::artefacts(&as_new, record, new);
-    let agent = |one: &crate::measure::record::EnvironmentRecord| {
+    let agent = |one: &crate::journal::record::EnvironmentRecord| {
         one.inspection.as_ref().map(|seen| seen.agent_sha256.chars().take(12).collect::<String>())
     };
     if let (Some(base), Some(now)) = (agent(of_base), agent(of_new))

@@ -3,9 +3,9 @@
 use super::*;
 use crate::analysis::compare::{Options, Refusal};
 use crate::analysis::example::{failed, run, sample};
-use crate::environment::Accelerator;
-use crate::measure::journal::Run;
-use crate::measure::record::Ending;
+use crate::journal::Run;
+use crate::journal::record::Ending;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{FailureName, Outcome as SampleOutcome};
 use crate::suite::{GateSpec, LimitSpec};
 

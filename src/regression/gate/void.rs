@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::analysis::compare::Refusal;
-use crate::measure::journal::Run;
-use crate::measure::record::Ending;
+use crate::journal::Run;
+use crate::journal::record::Ending;
 
 /// Why a run says nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

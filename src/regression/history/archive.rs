@@ -11,7 +11,7 @@ use super::connection::{Row as _, Value, transaction};
 use super::error::HistoryError;
 use super::ingest::IngestError;
 use super::store::History;
-use crate::measure::journal::{JOURNAL_FILE, RUN_FILE, Run, read};
+use crate::journal::{JOURNAL_FILE, RUN_FILE, Run, read};
 
 /// What a kept run may unpack to: a journal of a million samples has a fifth of it.
 const MOST_BYTES: u64 = 1 << 30;

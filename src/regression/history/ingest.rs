@@ -6,9 +6,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::entry::{Description, Entry, Facts, Measured, SeriesKey, hex};
 use crate::analysis::{Ratio, Row, Settings, Summary, summarise};
-use crate::measure::journal::{JOURNAL_FILE, JournalError, Run, read};
+use crate::journal::record::EnvironmentRecord;
+use crate::journal::{JOURNAL_FILE, JournalError, Run, read};
+use crate::measure::host::Host;
 use crate::measure::metric;
-use crate::measure::record::{EnvironmentRecord, Host};
 use crate::regression::formats::Source;
 
 /// Why a run folder cannot become an entry.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::analysis::example;
-use crate::measure::journal::{Record, Writer, write_run};
+use crate::journal::{Record, Writer, write_run};
 use crate::measure::sample::FailureName;
 use crate::regression::history::{Added, History, Place};
 

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::analysis::compare::{Options, runs};
-use crate::environment::Accelerator;
-use crate::measure::journal::Run;
+use crate::journal::Run;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::Outcome;
 use crate::report::fixture;
 

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::accelerator_name;
 use crate::analysis::audit::{self, Standing};
-use crate::environment::Limits;
-use crate::measure::record::{Conditions, EnvironmentRecord, Host, RunRecord};
+use crate::journal::record::{Conditions, EnvironmentRecord, RunRecord};
+use crate::measure::equality::Limits;
+use crate::measure::host::Host;
 use crate::plan::Role;
 use crate::report::clean::{clean, clean_to};
 use crate::report::quantity;

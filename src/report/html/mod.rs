@@ -17,8 +17,8 @@ use super::quantity;
 use super::terminal::alarms;
 use super::view::{View, bigger_is_better, missing};
 use crate::analysis::{Ratio, Row};
-use crate::environment::Accelerator;
 use crate::measure::metric::{self, CATALOGUE, Direction, Family, Metric};
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{FailureName, Outcome};
 
 mod facts;

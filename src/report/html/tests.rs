@@ -3,8 +3,8 @@
 use super::*;
 use crate::analysis::{Comparability, DifferenceSeen, Summary};
 use crate::environment::Kind;
-use crate::measure::journal::Run;
-use crate::measure::record::Ending;
+use crate::journal::Run;
+use crate::journal::record::Ending;
 use crate::report::{fixture, page as whole};
 
 fn quick() -> (Run, Summary) {

@@ -5,7 +5,7 @@ use super::frame::{self, Heading, MARGIN, TICK, WIDTH};
 use super::palette::{self, GRID};
 use super::scene::{Anchor, Scene, Shape};
 use super::{Made, alarm, text, thin};
-use crate::measure::journal::Timeline;
+use crate::journal::Timeline;
 use crate::plan::Role;
 use crate::report::view::{Environment, View};
 

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::analysis::{Estimate, Interval, Missing, Ratio, Summary};
-use crate::environment::{Accelerator, Kind};
-use crate::measure::journal::Run;
+use crate::environment::Kind;
+use crate::journal::Run;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName, Outcome};
 use crate::report::fixture;
 
@@ -184,7 +185,7 @@ fn twelve_environments_with_long_hostile_names() {
         }));
         run.record
             .environments
-            .push(crate::measure::record::EnvironmentRecord { id: id.clone(), ..source.clone() });
+            .push(crate::journal::record::EnvironmentRecord { id: id.clone(), ..source.clone() });
     }
     let summary = fixture::summarise(&run);
     assert_eq!(sound("twelve", &run, &summary), ALL);

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use crate::analysis::{Row, Summary};
-use crate::environment::Accelerator;
-use crate::measure::journal::Run;
-use crate::measure::record::RunRecord;
+use crate::journal::Run;
+use crate::journal::record::RunRecord;
+use crate::measure::sample::Accelerator;
 use crate::report::clean::{clean, clean_to};
 use crate::report::csv::{Line, accelerator, ratio_status};
 

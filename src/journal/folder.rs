@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::write::WriteError;
-use crate::measure::record::RunRecord;
+use crate::journal::record::RunRecord;
 
 /// The samples, one JSON record a line.
 pub const JOURNAL_FILE: &str = "journal.jsonl";

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::environment::Accelerator;
-use crate::measure::journal::{WriteError, Writer, write_run};
-use crate::measure::record::{Conditions, Ending, Host};
+use crate::journal::record::{Conditions, Ending};
+use crate::journal::{WriteError, Writer, write_run};
+use crate::measure::host::Host;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName, Outcome};
 use crate::plan::Plan;
 
@@ -13,7 +14,7 @@ pub(crate) fn record(run_id: &str) -> RunRecord {
     let suite = crate::suite::Suite {
         name: "t".into(),
         description: String::new(),
-        limits: crate::environment::Limits { cpus: 1, memory_bytes: 1 << 28 },
+        limits: crate::measure::equality::Limits { cpus: 1, memory_bytes: 1 << 28 },
         blocks: crate::suite::Blocks { count: 1, warm_up: 0, cold: 0 },
         deadlines: crate::suite::Deadlines {
             start: std::time::Duration::from_secs(1),

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use isocost_agent::protocol::Inspection;
 use serde::{Deserialize, Serialize};
 
-use super::clock::rate::ClockTruth;
-use super::host::cpu::Cpus;
-use super::host::memory::Memory;
-use super::host::{Activity, CpuPlacement};
-use crate::environment::{Accelerator, Kind, Prepared};
+use crate::environment::{Kind, Prepared};
+use crate::measure::clock::rate::ClockTruth;
+use crate::measure::host::{CpuPlacement, Host};
+use crate::measure::sample::Accelerator;
 use crate::plan::Plan;
 
 /// The version of `run.json` and of the journal; a reader refuses a newer one and reads all older ones. 2 added to the
@@ -81,54 +80,6 @@ pub enum Ending {
     Budget,
     /// A signal stopped it.
     Interrupted,
-}
-
-/// The host. What could not be read is `None`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Host {
-    /// `uname -r`.
-    pub kernel_release: String,
-    /// `PRETTY_NAME` of /etc/os-release.
-    pub os: Option<String>,
-    /// First `model name` of /proc/cpuinfo.
-    pub cpu_model: Option<String>,
-    /// First `microcode`.
-    pub microcode: Option<String>,
-    /// CPUs online.
-    pub online_cpus: u32,
-    /// RAM in bytes.
-    pub memory_bytes: u64,
-    /// `v1`, `v2` or `none`.
-    pub cgroup: String,
-    /// Inside a virtual machine, by the `hypervisor` CPU flag or systemd-detect-virt's sources.
-    pub virtualised: Option<bool>,
-    /// The clock source.
-    pub clock_source: Option<String>,
-    /// `/sys/module` names that begin with `kvm`.
-    pub kvm_modules: Vec<String>,
-    /// File system of the run's scratch folder, and its device.
-    pub scratch_file_system: Option<String>,
-    /// Bytes that file system can still take.
-    #[serde(default)]
-    pub scratch_free_bytes: Option<u64>,
-    /// What kind of virtual machine, in its firmware's words; `None` where it is none.
-    #[serde(default)]
-    pub virtualised_by: Option<String>,
-    /// Settings and state of its CPUs.
-    #[serde(default)]
-    pub cpus: Cpus,
-    /// Settings and state of its memory.
-    #[serde(default)]
-    pub memory: Memory,
-    /// The load average over one minute: what it does now is in [`Host::before`].
-    #[serde(default)]
-    pub load_average: Option<f64>,
-    /// It is a laptop that is not plugged in.
-    #[serde(default)]
-    pub on_battery: Option<bool>,
-    /// What it did in half a second before the run.
-    #[serde(default)]
-    pub before: Option<Activity>,
 }
 
 /// One environment as it was prepared and as it looked from inside.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Record;
 use super::folder::{JOURNAL_FILE, sync_folder};
-use crate::measure::record::SCHEMA;
+use crate::journal::record::SCHEMA;
 
 /// Why a run folder cannot be written.
 #[derive(Debug, thiserror::Error)]

@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 use super::folder::{JOURNAL_FILE, RUN_FILE};
 use super::{CellConditions, Record, Repeat, SetAside, StartRecord, Timeline, parse};
+use crate::journal::record::{RunRecord, SCHEMA};
 use crate::measure::name::Names;
-use crate::measure::record::{RunRecord, SCHEMA};
 use crate::measure::sample::Sample;
 use crate::plan::Role;
 

@@ -1,20 +1,24 @@
-//! `journal.jsonl`: one JSON record a line, each on disk the moment it is known.
+//! A run folder: what was measured, and what the run was.
 //!
-//! A line that was cut short by a crash is the last one and is dropped on reading; anything else that cannot be
+//! In: records as they become known. Out: a [`Run`], read back from anyone's folder, whole or as far as it came. It must
+//! never know how anything was measured, nor what is made of it.
+//!
+//! `journal.jsonl` has one JSON record a line, each on disk the moment it is known; `run.json` is [`record::RunRecord`]. A line that was cut short by a crash is the last one and is dropped on reading; anything else that cannot be
 //! read is an error with its line number.
 
 use serde::{Deserialize, Serialize};
 
-use super::disturbance::Ground;
-use super::host::Activity;
-use super::host::frequency::Frequency;
-use super::sample::Sample;
-use super::span::Span;
-use crate::environment::Accelerator;
+use crate::measure::disturbance::Ground;
+use crate::measure::host::Activity;
+use crate::measure::host::frequency::Frequency;
+use crate::measure::sample::{Accelerator, Sample};
+use crate::measure::span::Span;
+use crate::measure::timeline::TimelinePoint;
 
 mod folder;
 mod parse;
 mod read;
+pub mod record;
 mod write;
 
 pub use folder::{JOURNAL_FILE, RUN_FILE, run_folders, write_run};
@@ -27,7 +31,7 @@ pub use write::{WriteError, Writer};
 pub enum Record {
     /// The first line: which run this is.
     Header {
-        /// [`super::record::SCHEMA`] of the writer.
+        /// [`record::SCHEMA`] of the writer.
         schema: u32,
         /// The run's id.
         run_id: String,
@@ -118,17 +122,4 @@ pub struct SetAside {
     pub block: u32,
     /// The block that stands for it; `None`: it was to stand for another, and was disturbed too.
     pub by: Option<u32>,
-}
-
-/// One reading.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct TimelinePoint {
-    /// Milliseconds since the instance was asked for.
-    pub at_ms: f64,
-    /// Resident bytes of the instance's and the engine's share's processes (sysinfo); shared pages are in each.
-    pub resident_bytes: u64,
-    /// PSS of the same, where it was read at this point.
-    pub pss_bytes: Option<u64>,
-    /// CPU used since the reading before, in CPUs.
-    pub cpu: f64,
 }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::Record;
-use crate::environment::Accelerator;
 use crate::measure::name::Names;
+use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, Outcome, Sample};
 
 /// How the writer begins a sample's line. Another order of keys is read as well, only slower.
