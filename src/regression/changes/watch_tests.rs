@@ -37,14 +37,14 @@ fn a_width_that_cannot_show_so_little_leaves_its_share_to_the_next() {
     }
     assert_eq!(widths(60, 0.1).first(), Some(&(3, 0.1 * 0.5 / 60.0)));
     assert_eq!(widths(70, 0.1 / 218.0).first().map(|(width, _)| *width), Some(4));
-    assert_eq!((least(3, 30) * 5456.0 - 1.0).abs() < 1e-12, true);
+    assert!((least(3, 30) * 5456.0 - 1.0).abs() < 1e-12);
     assert_eq!(fewest_watched(&Settings::default()), 13);
     assert!(fewest_watched(&Settings::default().shared(218)) <= 20);
 }
 
-/// A family of lines costs a build or three, not the finding.
+/// A family of lines costs some builds, not the finding.
 #[test]
-fn among_250_lines_a_step_is_told_within_six_builds() {
+fn among_250_lines_a_step_is_told_within_eight_builds() {
     let settings = Settings::default().shared(250);
     for from in [30, 40, 60, 100] {
         let mut watch = Watch::new(settings);
