@@ -14,7 +14,7 @@ pub const USAGE: u8 = 2;
 pub const UNAVAILABLE: u8 = 3;
 /// It was done, and some of it failed: measurements, or things that could not be removed. The rest is there.
 pub const FAILED: u8 = 4;
-/// `gate`: neither within its limit nor beyond it can be shown.
+/// `gate` and `history --gate`: neither within its limit nor beyond it can be shown.
 pub const UNDECIDED: u8 = 5;
 /// A signal ended it in an orderly way: this and the signal's number, as shells say it.
 pub const SIGNAL: u8 = 128;
@@ -73,7 +73,7 @@ pub(super) const TABLE: &[(&str, &str)] = &[
     ("2", "usage or bad input: a command line, suite, run folder or place that cannot be used"),
     ("3", "an environment that was asked for cannot run on this host; `isocost doctor` says why"),
     ("4", "done, but some measurements failed or something could not be removed; the rest is reported"),
-    ("5", "`gate`: undecided, neither a pass nor a regression can be shown"),
+    ("5", "`gate`, `history --gate`: undecided, neither a pass nor a regression can be shown"),
     ("129, 130, 143", "stopped in an orderly way by SIGHUP, SIGINT (Ctrl-C), SIGTERM; samples are kept"),
 ];
 

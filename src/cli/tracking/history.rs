@@ -12,10 +12,11 @@ use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::sessions::folders;
 use crate::regression::changes::Settings;
+use crate::regression::ci::Outcome;
 use crate::regression::formats::Source;
 use crate::regression::history::{Added, Entry, History, Place, Selection, entries, entry_of};
 use crate::regression::score;
-use crate::regression::trend::{TrendSettings, Trends, trends};
+use crate::regression::trend::{TrendSettings, Trends, Verdict, trends};
 use crate::report::trend_page;
 
 /// Shows changes, or does what was named.
@@ -59,6 +60,9 @@ fn look(
     let settings =
         TrendSettings { changes: Settings { smallest: arguments.smallest, ..Settings::default() } };
     let trends = trends(&mut history, selection, &settings)?;
+    if trends.newest.is_none() {
+        return Err(nothing(&mut history, selection));
+    }
     if let Some(path) = &arguments.html {
         let runs = history.runs(selection)?.len();
         let page = trend_page(&trends.page(&format!("{runs} runs of {place}")))?;
@@ -74,8 +78,41 @@ fn look(
     exchange::tell(&findings, &arguments.tell, "isocost.toml", console)?;
     if arguments.gate {
         console.note(&findings.answer);
+        findings.notes.iter().for_each(|note| console.note(note));
+        let undecided = findings.cases.iter().filter(|case| case.outcome == Outcome::Undecided);
+        undecided.take(10).for_each(|case| console.note(&case.line()));
     }
-    Ok(if arguments.gate && findings.fails { Exit::Regression } else { Exit::Done })
+    Ok(match trends.verdict() {
+        Verdict::Regressed if arguments.gate => Exit::Regression,
+        Verdict::Undecided if arguments.gate => Exit::Undecided,
+        _ => Exit::Done,
+    })
+}
+
+/// No run was selected: what there is, and what to type.
+fn nothing(history: &mut History, selection: &Selection) -> Refusal {
+    let place = history.place().to_string();
+    let all = match history.runs(&Selection::default()) {
+        Ok(all) => all,
+        Err(error) => return error.into(),
+    };
+    if all.is_empty() {
+        return Refusal::usage(format!("{place} holds no runs; add some with: isocost history import DIR"));
+    }
+    let branches: std::collections::BTreeSet<&str> =
+        all.iter().filter_map(|run| run.source.branch.as_deref()).collect();
+    let branches: Vec<&str> = branches.into_iter().take(10).collect();
+    let known = match (&selection.branch, &branches[..]) {
+        (None, _) => String::new(),
+        (Some(_), []) => {
+            "; none of them has a branch: isocost history import DIR --of-branch NAME".to_owned()
+        }
+        (Some(_), some) => format!("; their branches are {}", some.join(", ")),
+    };
+    Refusal::usage(format!(
+        "none of the {} runs in {place} is among those asked for{known}; isocost history runs lists them",
+        all.len()
+    ))
 }
 
 fn document(trends: &Trends) -> serde_json::Value {
@@ -100,7 +137,16 @@ fn document(trends: &Trends) -> serde_json::Value {
             json!({"series": line.key, "machine": line.machine.0, "runs": line.points.len(), "changes": changes})
         })
         .collect();
-    json!({ "lines": lines, "short": trends.short, "alpha": trends.alpha })
+    let newest = trends.newest.as_ref().map(|newest| json!({"run": newest.run_id, "ending": newest.ending}));
+    let answer = match trends.verdict() {
+        Verdict::Passed => "pass",
+        Verdict::Regressed => "regression",
+        Verdict::Undecided => "undecided",
+    };
+    json!({
+        "lines": lines, "short": trends.short, "alpha": trends.alpha, "spend": trends.spend, "newest": newest,
+        "answer": answer,
+    })
 }
 
 #[derive(Default)]

@@ -10,6 +10,8 @@
 //! Medians of 3 to 30 builds a side are tried, so that both a large change that soon ends and a small one that lasts
 //! are seen. The place is then the one that leaves the least absolute deviation from the two medians beside it.
 
+use std::collections::HashMap;
+
 use super::robust::{fence, independent, level, persistence, prediction, running_medians};
 use super::scale::Scaled;
 use super::search::{SHORTEST, Split, splits};
@@ -55,11 +57,13 @@ struct Bounds<'a> {
     y: &'a [f64],
     at: Vec<usize>,
     chances: Vec<f64>,
+    /// What the search found in a stretch: it is the same each time, and shuffling is dear.
+    searched: HashMap<(usize, usize), Vec<Split>>,
 }
 
 impl<'a> Bounds<'a> {
     fn new(y: &'a [f64]) -> Self {
-        Self { y, at: vec![0, y.len()], chances: vec![1.0, 1.0] }
+        Self { y, at: vec![0, y.len()], chances: vec![1.0, 1.0], searched: HashMap::new() }
     }
 
     fn places(&self) -> std::ops::Range<usize> {
@@ -73,13 +77,15 @@ impl<'a> Bounds<'a> {
     }
 
     /// The acceptable split that exceeds its limit by the largest factor.
-    fn largest(&self, smallest: f64, alpha: f64) -> Option<Split> {
-        let stretches = self.at.windows(2).map(|pair| (pair[0], pair[1]));
-        let candidates = stretches.flat_map(|(from, to)| {
-            let inside = splits(&self.y[from..to], alpha).into_iter().take(10);
-            inside.map(move |split| (from, to, split)).collect::<Vec<_>>()
-        });
-        let judged = candidates.filter_map(|(from, to, split)| {
+    fn largest(&mut self, smallest: f64, alpha: f64) -> Option<Split> {
+        let mut candidates = Vec::new();
+        for pair in self.at.windows(2) {
+            let (from, to) = (pair[0], pair[1]);
+            let search = || splits(&self.y[from..to], alpha);
+            let inside = self.searched.entry((from, to)).or_insert_with(search);
+            candidates.extend(inside.iter().take(10).map(|&split| (from, to, split)));
+        }
+        let judged = candidates.into_iter().filter_map(|(from, to, split)| {
             let at = best_place(self.y, from, to, from + split.at);
             let factor = self.factor(from, at, to, smallest);
             (factor >= 1.0).then_some((factor, Split { at, ..split }))

@@ -19,7 +19,11 @@ mod watch;
 
 pub use exact::exact;
 pub use look_back::look_back;
-pub use watch::Watch;
+pub use watch::{Watch, fewest_watched};
+
+/// The least chance that shuffling can show at a cost that anyone would wait for: a smaller [`Settings::alpha`] is
+/// taken as this.
+pub const LEAST_ALPHA: f64 = 1e-5;
 
 /// What counts as a change.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,8 +33,19 @@ pub struct Settings {
     /// Looking back: the chance that a stretch of exchangeable builds is split at all. For several series at once
     /// divide it by their number.
     pub alpha: f64,
-    /// As builds arrive: exchangeable builds raise at most `spend`·ln(n/12) false alarms in a direction.
+    /// As builds arrive: exchangeable builds raise at most `spend`·ln(n/12) false alarms in a direction. For several
+    /// series at once divide it by their number.
     pub spend: f64,
+}
+
+impl Settings {
+    /// For each of so many series, so that all together are allowed no more than one of them would be; of more than
+    /// `alpha` / [`LEAST_ALPHA`] series each is allowed [`LEAST_ALPHA`].
+    #[must_use]
+    pub fn shared(&self, series: usize) -> Self {
+        let series = series.max(1) as f64;
+        Self { alpha: (self.alpha / series).max(LEAST_ALPHA), spend: self.spend / series, ..*self }
+    }
 }
 
 impl Default for Settings {
@@ -65,6 +80,9 @@ pub enum Evidence {
     Fact,
     /// Exchangeable builds show as much with this probability, the search counted in.
     Chance(f64),
+    /// The exact rank test of the newest builds among those before them has this p, at this one look. That there
+    /// are many looks is in what it was allowed ([`Settings::spend`]), not in p.
+    Ranks(f64),
 }
 
 /// Why a series cannot be judged.

@@ -8,13 +8,14 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::LEAST_ALPHA;
 use super::robust::ranks;
 
 /// The shortest stretch on either side of a split.
 pub(super) const SHORTEST: usize = 4;
 
-/// The most shuffles: a finer chance than their reciprocal is not told.
-const MOST_SHUFFLES: usize = 9_999;
+/// The most shuffles that are made only for a chance near `alpha` to be told finely.
+const FINE_SHUFFLES: f64 = 9_999.0;
 
 /// A place that chance does not explain.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,6 +31,7 @@ pub(super) struct Split {
 /// The splits of `values` that chance explains with at most `alpha`, strongest first, none within [`SHORTEST`] of a
 /// stronger one. Where builds are exchangeable there is none, but for `alpha` of all such series.
 pub(super) fn splits(values: &[f64], alpha: f64) -> Vec<Split> {
+    let alpha = alpha.max(LEAST_ALPHA);
     let intervals = intervals(values.len());
     let mut ranks = ranks(values);
     let mut found: Vec<(usize, f64)> = strongest_each(&ranks, &intervals);
@@ -118,7 +120,7 @@ fn shuffled_maxima(
     largest: f64,
     alpha: f64,
 ) -> Option<Vec<f64>> {
-    let shuffles = ((10.0 / alpha).ceil() as usize).clamp(20, MOST_SHUFFLES + 1) - 1;
+    let shuffles = shuffles(alpha);
     let mut source = ChaCha8Rng::seed_from_u64(0);
     let mut maxima = Vec::with_capacity(shuffles);
     let mut reached = 0;
@@ -135,6 +137,13 @@ fn shuffled_maxima(
     }
     maxima.sort_unstable_by(f64::total_cmp);
     Some(maxima)
+}
+
+/// As many as can show a chance of `alpha`, or nothing would ever be found; ten times as many where that is cheap.
+/// Where nothing is, the first few say so and the rest is not made.
+fn shuffles(alpha: f64) -> usize {
+    let fine = ((10.0 / alpha).ceil() - 1.0).clamp(19.0, FINE_SHUFFLES);
+    (1.0 / alpha).ceil().max(fine) as usize
 }
 
 /// Fisher and Yates; the tiny unevenness of the multiplication is far below what shuffles can resolve.
@@ -166,6 +175,18 @@ mod tests {
         assert!(found[0].chance <= 0.01);
         assert_eq!(splits(&[1.0; 40], 0.01), []);
         assert_eq!(splits(&step[..7], 0.01), []);
+    }
+
+    /// However many series share the chance, a split that no shuffle reaches is one.
+    #[test]
+    fn a_clear_step_is_found_at_any_share_of_the_chance() {
+        let step: Vec<f64> = (0..120).map(|i| f64::from(i % 3) + if i < 60 { 0.0 } else { 9.0 }).collect();
+        for series in [1.0, 100.0, 101.0, 218.0, 250.0, 1000.0, 5000.0] {
+            let alpha = 0.01 / series;
+            assert!((shuffles(alpha) + 1) as f64 * alpha >= 1.0, "{series}");
+            let found = splits(&step, alpha);
+            assert_eq!(found[0].at, 60, "{series}");
+        }
     }
 
     #[test]

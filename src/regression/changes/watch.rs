@@ -10,7 +10,8 @@
 //! 4. it exceeds the furthest of these by half: what came once and went away by itself is no news when it comes again;
 //! 5. chance does not explain it. Mann and Whitney's exact test of the new builds among the last 60 is allowed
 //!    [`Settings::spend`] / t at the t-th build of a stretch, half of it for three builds and the rest shared by the
-//!    other widths. Where builds are exchangeable, n of them raise at most `spend`·ln(n/12) false alarms in each
+//!    other widths. So few builds that even the furthest ranks could not show that little leave their share to the
+//!    next width. Where builds are exchangeable, n of them raise at most `spend`·ln(n/12) false alarms in each
 //!    direction: each doubling of a history costs the same, however often it is looked at.
 
 use super::rank_sum::{chance, wins};
@@ -71,7 +72,8 @@ impl Watch {
         }
         self.values.push(value);
         let scaled = Scaled::of(&self.values)?;
-        let judged = WIDTHS.iter().find_map(|&(width, share)| self.judge(&scaled, width, share));
+        let widths = widths(self.values.len() - self.stretch(), self.settings.spend);
+        let judged = widths.into_iter().find_map(|(width, allowed)| self.judge(&scaled, width, allowed));
         let Some(change) = judged else { return Ok(None) };
         self.starts.push(change.at);
         self.alarms.push(change);
@@ -79,13 +81,15 @@ impl Watch {
         Ok(self.alarms.last().cloned())
     }
 
-    fn judge(&self, scaled: &Scaled, width: usize, share: f64) -> Option<Change> {
+    /// Where the newest stretch begins.
+    fn stretch(&self) -> usize {
+        self.starts.last().copied().unwrap_or(0)
+    }
+
+    fn judge(&self, scaled: &Scaled, width: usize, allowed: f64) -> Option<Change> {
         let y = &scaled.y;
-        let stretch = self.starts.last().copied().unwrap_or(0);
+        let stretch = self.stretch();
         let at = y.len().checked_sub(width)?;
-        if at < stretch + FEWEST_BEFORE {
-            return None;
-        }
         let new = &y[at..];
         let local = &y[stretch.max(at.saturating_sub(LOCAL))..at];
         let size = level(new) - level(local);
@@ -96,7 +100,6 @@ impl Watch {
         }
         let ranked = &y[stretch.max(at.saturating_sub(RANKED))..at];
         let p = chance(wins(new, ranked, size.signum()), width, ranked.len());
-        let allowed = self.settings.spend * share / (y.len() - stretch) as f64;
         (p <= allowed).then(|| self.change(at, stretch, size, p, scaled))
     }
 
@@ -124,10 +127,35 @@ impl Watch {
             before: level(before),
             after: level(&self.values[at..]),
             relative: scaled.relative(size),
-            evidence: Evidence::Chance(p),
+            evidence: Evidence::Ranks(p),
             recurring: false,
         }
     }
+}
+
+/// The widths that can be judged at the t-th build of a stretch, each with the chance that it is allowed.
+fn widths(t: usize, spend: f64) -> Vec<(usize, f64)> {
+    let mut left = 0.0;
+    let judged = WIDTHS.iter().filter_map(|&(width, share)| {
+        let before = t.checked_sub(width).filter(|&before| before >= FEWEST_BEFORE)?;
+        let allowed = spend * (share + left) / t as f64;
+        let reached = least(width, before.min(RANKED)) <= allowed;
+        left = if reached { 0.0 } else { left + share };
+        reached.then_some((width, allowed))
+    });
+    judged.collect()
+}
+
+/// The chance of the furthest ranks: `new` builds all beyond all `old` ones.
+fn least(new: usize, old: usize) -> f64 {
+    (1..=new).map(|i| i as f64 / (old + i) as f64).product()
+}
+
+/// Builds of a series before which [`Watch`] can raise no alarm, whatever they are.
+#[must_use]
+pub fn fewest_watched(settings: &Settings) -> usize {
+    let first = WIDTHS[0].0 + FEWEST_BEFORE;
+    (first..10_000).find(|&t| !widths(t, settings.spend).is_empty()).unwrap_or(usize::MAX)
 }
 
 /// Have all but a fifth of `new` moved at least half of `size` from `level`?

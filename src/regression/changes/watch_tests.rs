@@ -22,7 +22,37 @@ fn a_step_is_told_once_with_its_third_build() {
     let [(build, change)] = &found[..] else { panic!("{found:?}") };
     assert_eq!((*build, change.at), (42, 40));
     assert!((change.relative - 0.1).abs() < 0.02, "{change:?}");
-    assert!(matches!(change.evidence, Evidence::Chance(p) if p < 0.001));
+    assert!(matches!(change.evidence, Evidence::Ranks(p) if p < 0.001));
+}
+
+/// The shares of all widths that may be judged never exceed the whole, whoever leaves his to whom.
+#[test]
+fn a_width_that_cannot_show_so_little_leaves_its_share_to_the_next() {
+    for series in [1.0, 10.0, 218.0, 2000.0] {
+        let spend = 0.1 / series;
+        for t in 1..400 {
+            let all: f64 = widths(t, spend).iter().map(|(_, allowed)| allowed).sum();
+            assert!(all <= spend / t as f64 * (1.0 + 1e-9), "{series} {t}");
+        }
+    }
+    assert_eq!(widths(60, 0.1).first(), Some(&(3, 0.1 * 0.5 / 60.0)));
+    assert_eq!(widths(70, 0.1 / 218.0).first().map(|(width, _)| *width), Some(4));
+    assert!((least(3, 30) * 5456.0 - 1.0).abs() < 1e-12);
+    assert_eq!(fewest_watched(&Settings::default()), 13);
+    assert!(fewest_watched(&Settings::default().shared(218)) <= 20);
+}
+
+/// A family of lines costs some builds, not the finding.
+#[test]
+fn among_250_lines_a_step_is_told_within_eight_builds() {
+    let settings = Settings::default().shared(250);
+    for from in [30, 40, 60, 100] {
+        let mut watch = Watch::new(settings);
+        let level = |i: usize| if i < from { 200.0 } else { 220.0 };
+        let told: Vec<usize> =
+            (0..from + 20).filter(|&i| watch.push(level(i) * noise(i).exp()).unwrap().is_some()).collect();
+        assert!(matches!(told[..], [build] if (from + 3..from + 8).contains(&build)), "{from}: {told:?}");
+    }
 }
 
 #[test]

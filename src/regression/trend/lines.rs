@@ -14,7 +14,7 @@ use crate::regression::history::{
 /// How to look.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct TrendSettings {
-    /// What counts as a change. Its `alpha` is shared by all lines.
+    /// What counts as a change. Its `alpha` and its `spend` are shared by all lines that have noise.
     pub changes: Settings,
 }
 
@@ -25,8 +25,44 @@ pub struct Trends {
     pub lines: Vec<Trend>,
     /// The chance that any of them is split although its builds are exchangeable.
     pub alpha: f64,
+    /// As builds arrive: n exchangeable builds raise at most `spend`·ln(n/12) alarms in a direction, over all lines.
+    pub spend: f64,
     /// Lines with too few values to say anything.
     pub short: usize,
+    /// The runs that were selected.
+    pub runs: usize,
+    /// The newest of them; `None` where there is none.
+    pub newest: Option<Newest>,
+}
+
+/// The newest of the selected runs: what a build is judged by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newest {
+    /// Its id.
+    pub run_id: String,
+    /// How it ended; `None` where that is not known.
+    pub ending: Option<String>,
+    /// Where it was.
+    pub machine: Machine,
+}
+
+/// What the newest run says of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Latest {
+    /// It has a value, and so many samples failed beside it.
+    Value {
+        /// Samples that failed.
+        failed: u32,
+    },
+    /// All samples failed.
+    Failed {
+        /// How many.
+        failed: u32,
+    },
+    /// It has none, though the run before it of the same suite on the same machine has.
+    Gone,
+    /// It is of another machine, or measures other things.
+    Elsewhere,
 }
 
 /// What makes a machine: absolute figures of two machines are never one line, and those before and after a new kernel
@@ -49,6 +85,10 @@ pub struct Trend {
     pub points: Vec<Point>,
     /// Runs without a value.
     pub missing: usize,
+    /// What the newest run of all says of it.
+    pub latest: Latest,
+    /// Values from which on an alarm can be raised.
+    pub watched_from: usize,
     /// Changes of level, looking back, oldest first.
     pub changes: Vec<Told>,
     /// Alarms as the runs arrived, each with the place of the run that raised it.
@@ -104,11 +144,18 @@ pub fn trends(
     let points = history.points(selection)?;
     let descriptions = history.descriptions()?;
     let (lines, short) = gather(&runs, &series, points, &descriptions);
-    let alpha = settings.changes.alpha;
-    let share = Settings { alpha: alpha / lines.len().max(1) as f64, ..settings.changes };
+    // An exact line takes no share: chance has no part in it.
+    let noisy = lines.iter().filter(|line| !line.exact()).count();
+    let share = settings.changes.shared(noisy);
     let mut lines: Vec<Trend> = lines.into_iter().filter_map(|line| line.judged(&share).ok()).collect();
     moved::controls(&mut lines);
-    Ok(Trends { lines, alpha, short })
+    let newest = runs.last().map(|run| Newest {
+        run_id: run.run_id.clone(),
+        ending: run.ending.clone(),
+        machine: machine(host_of(run, &descriptions), run),
+    });
+    let alpha = (share.alpha * noisy as f64).min(1.0);
+    Ok(Trends { lines, alpha, spend: settings.changes.spend, short, runs: runs.len(), newest })
 }
 
 /// A line before it is judged, with what each of its runs was made of.
@@ -118,6 +165,19 @@ struct Gathered<'a> {
     points: Vec<Point>,
     made_of: Vec<moved::MadeOf<'a>>,
     missing: usize,
+    latest: Latest,
+}
+
+fn host_of<'a>(run: &RunRow, descriptions: &'a HashMap<String, Description>) -> Option<&'a Description> {
+    run.host.as_ref().and_then(|fingerprint| descriptions.get(fingerprint))
+}
+
+/// The newest run's place, and that of the run before it of the same suite on the same machine.
+fn newest_two(runs: &[RunRow], descriptions: &HashMap<String, Description>) -> (usize, Option<usize>) {
+    let Some((newest, earlier)) = runs.split_last() else { return (0, None) };
+    let place = |run: &RunRow| (run.suite.clone(), machine(host_of(run, descriptions), run));
+    let same = place(newest);
+    (earlier.len(), earlier.iter().rposition(|run| run.origin == newest.origin && place(run) == same))
 }
 
 fn gather<'a>(
@@ -130,10 +190,11 @@ fn gather<'a>(
     let mut sorted: Vec<(usize, PointRow)> =
         points.into_iter().filter_map(|point| Some((*order.get(&point.run)?, point))).collect();
     sorted.sort_by_key(|(place, _)| *place);
+    let (newest, before) = newest_two(runs, descriptions);
     let mut lines: BTreeMap<(&SeriesKey, Machine), Gathered<'_>> = BTreeMap::new();
     for (place, point) in sorted {
         let (run, Some(one)) = (&runs[place], series.get(&point.series)) else { continue };
-        let host = run.host.as_ref().and_then(|fingerprint| descriptions.get(fingerprint));
+        let host = host_of(run, descriptions);
         let machine = machine(host, run);
         let line = lines.entry((&one.key, machine.clone())).or_insert_with(|| Gathered {
             series: one,
@@ -141,7 +202,14 @@ fn gather<'a>(
             points: Vec::new(),
             made_of: Vec::new(),
             missing: 0,
+            latest: Latest::Elsewhere,
         });
+        line.latest = match (place == newest, point.value) {
+            (true, Some(_)) => Latest::Value { failed: point.failed },
+            (true, None) => Latest::Failed { failed: point.failed },
+            (false, _) if Some(place) == before => Latest::Gone,
+            (false, _) => Latest::Elsewhere,
+        };
         let Some(value) = point.value else {
             line.missing += 1;
             continue;
@@ -172,9 +240,13 @@ fn machine(host: Option<&Description>, run: &RunRow) -> Machine {
 }
 
 impl Gathered<'_> {
+    fn exact(&self) -> bool {
+        metric::find(&self.series.key.metric).is_some_and(|metric| metric.exact)
+    }
+
     fn judged(self, settings: &Settings) -> Result<Trend, SeriesError> {
         let values: Vec<f64> = self.points.iter().map(|point| point.value).collect();
-        let exact = metric::find(&self.series.key.metric).is_some_and(|metric| metric.exact);
+        let exact = self.exact();
         let found = if exact { changes::exact(&values)? } else { look_back(&values, settings)? };
         let alarms = if exact { each_at_once(&found) } else { alarms(&values, settings)? };
         let moves = moved::places(&self.made_of);
@@ -186,6 +258,8 @@ impl Gathered<'_> {
             exact,
             points: self.points,
             missing: self.missing,
+            latest: self.latest,
+            watched_from: if exact { FEWEST } else { changes::fewest_watched(settings) },
             changes: told,
             alarms,
             moves,

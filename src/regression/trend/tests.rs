@@ -139,3 +139,106 @@ fn two_machines_are_two_lines_and_few_runs_say_nothing() {
     assert_eq!((trends.lines.len(), trends.short), (4, 1));
     assert!(trends.lines.iter().all(|line| line.machine == Machine("Xeon".into())));
 }
+
+/// A run of these figures, and nothing beside them.
+fn run_of(i: usize, measured: Vec<Measured>) -> Entry {
+    Entry {
+        run_id: format!("r{i}"),
+        digest: "d".into(),
+        origin: "isocost".into(),
+        started_at: Timestamp::from_second(1_700_000_000 + 3600 * i as i64).unwrap(),
+        ending: Some("complete".into()),
+        suite: None,
+        version: None,
+        program: None,
+        source: Source::default(),
+        host: Some(description("cpu", "Xeon")),
+        measured,
+    }
+}
+
+fn of(history: &mut History) -> Trends {
+    trends(history, &Selection::default(), &TrendSettings::default()).unwrap()
+}
+
+#[test]
+fn among_250_lines_a_step_is_found_and_the_steady_ones_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = History::open(&Place::File(dir.path().join("h.db"))).unwrap();
+    for i in 0..60 {
+        let one = |line: usize| {
+            let level = if line == 7 && i >= 30 { 120.0 } else { 100.0 };
+            measured(&format!("e{line:03}"), "startup.ready", level * noise(i + 10_000 * line), "20.10")
+        };
+        history.add(&run_of(i, (0..250).map(one).collect())).unwrap();
+    }
+    let trends = of(&mut history);
+    assert_eq!(trends.lines.len(), 250);
+    assert!((trends.alpha - 0.01).abs() < 1e-9);
+    for line in &trends.lines {
+        let expected: &[usize] = if line.key.environment == "e007" { &[30] } else { &[] };
+        let looking_back: Vec<_> = line.changes.iter().map(|told| told.change.at).collect();
+        let arriving: Vec<_> = line.alarms.iter().map(|(_, change)| change.at).collect();
+        assert_eq!((&looking_back[..], &arriving[..]), (expected, expected), "{}", line.key);
+    }
+}
+
+#[test]
+fn what_the_newest_run_does_not_say_is_no_pass() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = History::open(&Place::File(dir.path().join("h.db"))).unwrap();
+    assert_eq!(of(&mut history).newest, None);
+    let ready = |environment: &str, i: usize| measured(environment, "startup.ready", 100.0 * noise(i), "1");
+    for i in 0..12 {
+        history.add(&run_of(i, vec![ready("docker", i), ready("native", i + 500)])).unwrap();
+    }
+    let young = of(&mut history);
+    assert_eq!(
+        (young.verdict(), young.findings().cases.len()),
+        (Verdict::Undecided, 0),
+        "12 runs are too few"
+    );
+    assert!(young.findings().answer.starts_with("UNDECIDED"), "{:?}", young.findings());
+    for i in 12..30 {
+        history.add(&run_of(i, vec![ready("docker", i), ready("native", i + 500)])).unwrap();
+    }
+    assert_eq!(of(&mut history).verdict(), Verdict::Passed);
+    // All samples failed; then some; then the environment is not there at all; then that is how it is.
+    let failed = Measured { value: None, interval: None, n: Some(0), failed: 10, ..ready("docker", 0) };
+    history.add(&run_of(30, vec![failed, ready("native", 530)])).unwrap();
+    assert_eq!(of(&mut history).verdict(), Verdict::Undecided);
+    let answer = of(&mut history).findings();
+    assert!(
+        !answer.fails && answer.answer.starts_with("UNDECIDED: the newest run cannot be judged in 1 of 2")
+    );
+    assert!(answer.cases[0].line().contains("10 samples failed"), "{}", answer.cases[0].line());
+    let partly = Measured { failed: 2, ..ready("docker", 31) };
+    history.add(&run_of(31, vec![partly, ready("native", 531)])).unwrap();
+    assert_eq!(of(&mut history).verdict(), Verdict::Undecided);
+    history.add(&run_of(32, vec![ready("native", 532)])).unwrap();
+    assert_eq!(of(&mut history).verdict(), Verdict::Undecided);
+    history.add(&run_of(33, vec![ready("native", 533)])).unwrap();
+    assert_eq!(of(&mut history).verdict(), Verdict::Passed);
+    let mut cut = run_of(34, vec![ready("native", 534)]);
+    cut.ending = Some("unfinished".into());
+    history.add(&cut).unwrap();
+    assert_eq!(of(&mut history).verdict(), Verdict::Undecided);
+}
+
+#[test]
+fn an_alarm_of_a_line_that_the_newest_run_lacks_is_old_news() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = history(&dir, 43);
+    assert_eq!(of(&mut history).verdict(), Verdict::Regressed);
+    // Another runner's build, with lines of its own: the first one's alarm is none of its business.
+    for i in 43..80 {
+        let mut other = run_of(i, vec![measured("docker", "startup.ready", 50.0 * noise(i), "1")]);
+        other.source.machine = Some("runner-2".into());
+        history.add(&other).unwrap();
+        let trends = of(&mut history);
+        let own = trends.lines.iter().find(|line| line.machine.0.starts_with("runner-2"));
+        let watched = own.is_some_and(|line| line.points.len() >= line.watched_from);
+        assert_eq!(trends.verdict(), if watched { Verdict::Passed } else { Verdict::Undecided }, "{i}");
+        assert!(watched || i < 62, "{i}");
+    }
+}

@@ -1,35 +1,12 @@
-//! What is to be told of lines: as text, and as findings for continuous integration.
+//! What is to be told of lines, as text.
 
-use super::lines::{FEWEST, Told, Trend, Trends, worse};
+use super::lines::{FEWEST, Told, Trend, Trends};
 use super::moved::NEAR;
 use crate::measure::metric;
-use crate::regression::changes::{Change, Evidence};
-use crate::regression::ci::{Case, Findings, Outcome};
+use crate::regression::changes::Evidence;
 use crate::report;
 
 impl Trends {
-    /// Regressions that the newest run of their line completed the evidence for: each fails one build, and only one.
-    #[must_use]
-    pub fn newest_regressions(&self) -> usize {
-        self.lines
-            .iter()
-            .filter(|line| line.newest_alarm().is_some_and(|change| line.is_worse(change)))
-            .count()
-    }
-
-    /// For `history --gate`: one case for each line, judged by the alarm that its newest run raised.
-    #[must_use]
-    pub fn findings(&self) -> Findings {
-        let cases: Vec<Case> = self.lines.iter().map(Trend::case).collect();
-        let regressions = self.newest_regressions();
-        let answer = match regressions {
-            0 => format!("PASS: no regression in {} lines with the newest run", self.lines.len()),
-            n => format!("REGRESSION: {n} of {} lines with the newest run", self.lines.len()),
-        };
-        let notes = self.too_short().into_iter().collect();
-        Findings { name: "isocost history".to_owned(), answer, fails: regressions > 0, cases, notes }
-    }
-
     /// Every change of every line, those that moved together as one finding, oldest first.
     #[must_use]
     pub fn text(&self) -> String {
@@ -46,16 +23,17 @@ impl Trends {
     /// How many lines and changes there are, and what is not judged.
     pub(super) fn outline(&self) -> String {
         let changes: usize = self.lines.iter().map(|line| line.changes.len()).sum();
-        let judged = format!("{} lines, {changes} changes", self.lines.len());
-        match self.too_short() {
-            Some(short) => format!("{judged}; {short}"),
-            None => judged,
+        let mut text = format!("{} lines, {changes} changes", self.lines.len());
+        if self.short > 0 {
+            text += &format!("; {} lines have fewer than {FEWEST} runs and are not judged", self.short);
         }
-    }
-
-    fn too_short(&self) -> Option<String> {
-        (self.short > 0)
-            .then(|| format!("{} lines have fewer than {FEWEST} runs and are not judged", self.short))
+        if self.alpha > 0.0 {
+            let chance = 100.0 * self.alpha;
+            text += &format!(
+                "; builds that are alike but for noise show a change in any of them with {chance:.2} % at most"
+            );
+        }
+        text
     }
 
     /// All changes, oldest first; those that moved together in one list.
@@ -90,40 +68,6 @@ fn together((a, told_a): (&Trend, &Told), (b, told_b): (&Trend, &Told)) -> bool 
 }
 
 impl Trend {
-    fn newest_alarm(&self) -> Option<&Change> {
-        let (place, change) = self.alarms.last()?;
-        (*place + 1 == self.points.len() && !change.recurring).then_some(change)
-    }
-
-    fn is_worse(&self, change: &Change) -> bool {
-        worse(self.direction, change) == Some(true)
-    }
-
-    fn case(&self) -> Case {
-        let alarm = self.newest_alarm();
-        let outcome = match alarm {
-            Some(change) if self.is_worse(change) => Outcome::Regressed,
-            Some(_) => Outcome::Improved,
-            None => Outcome::Passed,
-        };
-        let (mut values, mut size, mut notes) = (String::new(), String::new(), Vec::new());
-        if let Some(change) = alarm {
-            values = report::change(change.before, change.after, &self.key.unit);
-            size = format!("{:+.1} %", 100.0 * change.relative);
-            notes.push(self.commits(change.range.0.saturating_sub(1), change.range.1));
-            notes.push(evidence(change.evidence));
-        }
-        Case {
-            group: self.key.environment.clone(),
-            name: self.key.to_string(),
-            outcome,
-            values,
-            change: size,
-            limit: String::new(),
-            notes,
-        }
-    }
-
     /// `between abc and def` by commits, by runs where there are none.
     pub(super) fn commits(&self, last: usize, first: usize) -> String {
         let name = |place: usize| {
@@ -188,6 +132,7 @@ pub(super) fn evidence(evidence: Evidence) -> String {
     match evidence {
         Evidence::Fact => "a fact: this metric has no noise".to_owned(),
         Evidence::Chance(p) => format!("by chance in {} of such lines", probability(p)),
+        Evidence::Ranks(p) => format!("rank test of the newest builds: p = {}", probability(p)),
     }
 }
 
