@@ -146,7 +146,7 @@ impl More<'_> {
     /// One session.
     ///
     /// # Errors
-    /// Why nothing was measured.
+    /// Why nothing was measured, or the signal that ended it.
     pub(super) fn measure(
         &self,
         plan: &Plan,
@@ -155,6 +155,12 @@ impl More<'_> {
     ) -> Result<Run, Refusal> {
         let how = How::into_folder(folder, budget, self.agent.clone());
         let carried = execution::carry_out_with(plan, self.others.clone(), &how, self.console, self.cache)?;
-        Ok(journal::read(&carried.outcome.folder)?)
+        let folder = &carried.outcome.folder;
+        if let exit @ Exit::Signal(_) = carried.exit {
+            let text =
+                format!("stopped by a signal, so nothing is decided; samples are in {}", folder.display());
+            return Err(Refusal { exit, text });
+        }
+        Ok(journal::read(folder)?)
     }
 }

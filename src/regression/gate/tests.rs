@@ -112,6 +112,9 @@ fn it_does_not_pass_on_nothing() {
     let mut running = session(100.0, 9);
     running.record.ending = Ending::Unfinished;
     void(&running, Void::Unfinished);
+    let mut stopped = session(100.0, 9);
+    stopped.record.ending = Ending::Interrupted;
+    void(&stopped, Void::Interrupted);
     let mut backwards = session(100.0, 9);
     backwards.record.started_at = jiff::Timestamp::from_second(1000).unwrap();
     void(&backwards, Void::ClockWentBack);

@@ -14,6 +14,8 @@ pub enum Void {
     Empty,
     /// It was killed, or it runs still.
     Unfinished,
+    /// A signal stopped it before its plan was done: whoever sent it may have seen enough to like it.
+    Interrupted,
     /// It ended before it began, or a sample was taken before the run began.
     ClockWentBack,
 }
@@ -25,6 +27,9 @@ impl Void {
                 "holds no value: every sample failed, or none was taken; `isocost report` on it says which"
             }
             Self::Unfinished => "has no end: it was killed or runs still; measure it again, or let it end",
+            Self::Interrupted => {
+                "was stopped by a signal before its plan was done; let it end with: isocost run --resume FOLDER"
+            }
             Self::ClockWentBack => {
                 "has times that run backwards: the host's clock was set while it ran; measure it again"
             }
@@ -68,6 +73,9 @@ pub(super) fn check(run: &Run) -> Result<(), GateError> {
     }
     if !run.complete || record.ending == Ending::Unfinished {
         return void(Void::Unfinished);
+    }
+    if record.ending == Ending::Interrupted {
+        return void(Void::Interrupted);
     }
     if !run.samples.iter().any(|sample| !sample.warm_up && sample.value().is_some()) {
         return void(Void::Empty);
