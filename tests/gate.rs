@@ -5,9 +5,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use isocost::journal;
 use isocost::journal::record::Ending;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 #[path = "support/cli.rs"]
@@ -212,6 +215,49 @@ fn never_passes(place: &Place, what: &str, why: &str, change: &dyn Fn(&str) -> S
     fs::write(bad.join("journal.jsonl"), changed).unwrap();
     let ran = isocost(place, &["gate", bad.to_str().unwrap(), "--baseline", "main"]);
     assert!(ran.code == 2 && ran.stderr.contains(why), "{what}: {ran:?}");
+}
+
+/// Ctrl-C in the first session and in the one that is to confirm a regression: the signal's own exit code, no answer, and no session after it.
+#[test]
+fn a_signal_ends_it_without_an_answer() {
+    let place = place(&PROCESS.replace("count = 8", "count = 400"));
+    let stopped = |words: &[&str], folder: &str, signal| {
+        let mut command = place.isocost();
+        command.args(words).env_remove("GITHUB_ACTIONS").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let until = Instant::now() + live::DEADLINE;
+        let some = || journal::read(&place.path().join(folder)).is_ok_and(|run| run.samples.len() > 100);
+        while !some() {
+            assert!(Instant::now() < until, "{folder} is not begun: {words:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        cli::ran(&child.wait_with_output().unwrap())
+    };
+    let first = ["gate", "./s.toml", "--interleave", "agent=same", "-o", "out", "--seed", "1"];
+    let first =
+        stopped(&[&first[..], &["--budget", "1h"]].concat(), "out/process-interleaved-1", Signal::INT);
+    assert_eq!((first.code, first.stdout.as_str()), (130, ""), "{first:?}");
+    assert!(
+        first.stderr.contains("nothing is decided") && !first.stderr.contains("another session"),
+        "{first:?}"
+    );
+    assert_eq!(fs::read_dir(place.path().join("out")).unwrap().count(), 1);
+
+    for (folder, agent) in [("base", "same"), ("slow-run", "slow")] {
+        let ran =
+            isocost(&place, &["run", "./s.toml", "-q", "-o", folder, "--agent", agent, "--budget", "3s"]);
+        assert!(ran.code == 0 || ran.code == 4, "{ran:?}");
+    }
+    let id = journal::read(&place.path().join("slow-run")).unwrap().record.run_id;
+    let words = ["gate", "slow-run", "--baseline", "./base", "--agent", "slow", "--budget", "1h"];
+    let confirming = stopped(&words, &format!("{id}-gate-1"), Signal::TERM);
+    assert_eq!((confirming.code, confirming.stdout.as_str()), (143, ""), "{confirming:?}");
+    // Which of the two it was about depends on how quiet the host is.
+    let began = ["a fresh session to confirm it", "measuring another session"];
+    assert!(began.iter().any(|part| confirming.stderr.contains(part)), "{confirming:?}");
+    let cut = isocost(&place, &["gate", &format!("{id}-gate-1"), "--baseline", "./base"]);
+    assert!(cut.code == 2 && cut.stderr.contains("--resume"), "{cut:?}");
 }
 
 /// Killed half way, and continued to its end: every sample that was there still is, and each environment has all its blocks.

@@ -11,10 +11,10 @@ use crate::plan::Role;
 use crate::suite::{EnvironmentSpec, KindSpec};
 
 /// What is measured without a workload, in the order of an instance's life.
-const WITHOUT_WORKLOAD: [&str; 4] = ["start", "stop", "idle", "image"];
+pub(super) const WITHOUT_WORKLOAD: [&str; 4] = ["start", "stop", "idle", "image"];
 
 /// The metrics of the cold blocks, which have no others.
-const COLD: &str = "startup.cold.";
+pub(super) const COLD: &str = "startup.cold.";
 
 /// Which series a sample is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

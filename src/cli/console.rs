@@ -42,6 +42,15 @@ impl Console {
         write(&mut io::stdout().lock(), &text)
     }
 
+    /// Lines for the build around this, which reads both streams: beside a JSON document they would spoil it.
+    pub(super) fn annotations(self, lines: &str) -> Result<(), Refusal> {
+        if !self.json {
+            return self.result(lines);
+        }
+        let _ = io::stderr().lock().write_all(lines.as_bytes());
+        Ok(())
+    }
+
     /// Something the user should know beside the result.
     pub(super) fn note(self, text: &str) {
         if !self.quiet {

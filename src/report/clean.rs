@@ -17,7 +17,7 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// A warning or a reason, which may be longer than a name.
-pub(super) fn sentence(text: &str) -> Cow<'_, str> {
+pub(crate) fn sentence(text: &str) -> Cow<'_, str> {
     clean_to(text, LONGEST_SENTENCE)
 }
 

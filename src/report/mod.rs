@@ -9,7 +9,7 @@ use crate::analysis::Summary;
 use crate::journal::Run;
 
 mod answers;
-mod clean;
+pub(crate) mod clean;
 pub mod clocks;
 mod comparison;
 pub mod csv;

@@ -3,40 +3,37 @@
 //! In each block their order was drawn at random, so without a difference each log ratio is as likely to be positive as
 //! negative, whatever the host did from block to block: the signed-rank test needs nothing else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::change::{Basis, Comparison, Design, Why};
 use super::error::Refusal;
 use super::evidence::{Evidence, Sight, signed_rank_ends};
 use super::judge::{self, Row, Weighed};
 use super::options::Options;
-use super::{exact, finding};
+use super::{exact, finding, sides};
 use crate::analysis::comparability;
-use crate::analysis::group::{Key, Series, group};
+use crate::analysis::group::{Key, Series, group, kind_of};
 use crate::analysis::pair;
 use crate::analysis::statistics::{signed_rank, walsh::Walsh};
+use crate::environment::Kind;
 use crate::journal::Run;
+use crate::measure::metric;
+use crate::suite::EnvironmentSpec;
 
 /// Compares `new` with `base`, two environments of one run.
 ///
 /// # Errors
 /// An environment that is not in the run, or two that may not be compared.
 pub fn inside(run: &Run, base: &str, new: &str, options: &Options) -> Result<Comparison, Refusal> {
-    known(run, base)?;
-    known(run, new)?;
+    let (of_base, of_new) = (known(run, base)?, known(run, new)?);
     if let Some(why) = comparability::withheld_between(&run.record, base, new, options.programs) {
         return Err(Refusal::NotAlike { base: base.to_owned(), new: new.to_owned(), why });
     }
     let groups = group(run);
-    let of_base: HashMap<Key<'_>, &Series<'_>> =
-        groups.series.iter().filter(|one| one.key.environment == base).map(|one| (one.key, one)).collect();
-    let both = groups
-        .series
-        .iter()
-        .filter(|one| one.key.environment == new)
-        .filter(|one| options.only.holds(new, one.key.workload, one.key.metric))
-        .filter_map(|one| Some((*of_base.get(&Key { environment: base, ..one.key })?, one)));
-    let rows: Vec<Row<'_>> = both.map(|(base, new)| row(base, new, options)).collect();
+    let rows: Vec<Row<'_>> = pairs(&groups.series, run, of_base, of_new)
+        .filter(|(key, ..)| options.only.holds(key.environment, key.workload, key.metric))
+        .map(|(key, base, new)| row(key, kind_of(&of_new.kind), base, new, options))
+        .collect();
     if rows.is_empty() {
         return Err(Refusal::NothingInCommon);
     }
@@ -55,23 +52,59 @@ pub fn inside(run: &Run, base: &str, new: &str, options: &Options) -> Result<Com
     })
 }
 
-fn known(run: &Run, id: &str) -> Result<(), Refusal> {
-    let ids = run.record.plan.suite.environments.iter().map(|one| one.id.clone());
-    let known: Vec<String> = ids.collect();
-    if known.iter().any(|one| one == id) {
-        return Ok(());
-    }
-    Err(Refusal::NoEnvironment { run: run.record.run_id.clone(), id: id.to_owned(), known })
+fn known<'a>(run: &'a Run, id: &str) -> Result<&'a EnvironmentSpec, Refusal> {
+    let environments = &run.record.plan.suite.environments;
+    environments.iter().find(|one| one.id == id).ok_or_else(|| Refusal::NoEnvironment {
+        run: run.record.run_id.clone(),
+        id: id.to_owned(),
+        known: environments.iter().map(|one| one.id.clone()).collect(),
+    })
 }
 
-fn row<'a>(base: &'a Series<'a>, new: &'a Series<'a>, options: &Options) -> Row<'a> {
-    let weighed = if new.exact() { exact::weigh(&[base], &[new]) } else { weigh(base, new, options) };
+/// A series of each, under the key of the new one. What only one of two alike has, and the plan had for the other as well, stands
+/// alone; a container has what a process never has, and that is no loss.
+fn pairs<'a>(
+    all: &'a [Series<'a>],
+    run: &'a Run,
+    base: &'a EnvironmentSpec,
+    new: &'a EnvironmentSpec,
+) -> impl Iterator<Item = (Key<'a>, Option<&'a Series<'a>>, Option<&'a Series<'a>>)> {
+    let alike = std::mem::discriminant(&base.kind) == std::mem::discriminant(&new.kind);
+    let mut seen = HashSet::new();
+    let index: HashMap<Key<'a>, &'a Series<'a>> = all.iter().map(|one| (one.key, one)).collect();
+    let of_either = all.iter().filter(|one| one.key.environment == base.id || one.key.environment == new.id);
+    of_either.filter_map(move |one| {
+        let key = Key { environment: &new.id, ..one.key };
+        let other = Key { environment: &base.id, ..one.key };
+        if !seen.insert(key) {
+            return None;
+        }
+        let (of_base, of_new) = (index.get(&other).copied(), index.get(&key).copied());
+        let both = of_base.is_some() && of_new.is_some();
+        let planned = |id: &str| sides::planned_by(&run.record.plan.suite, id, &key);
+        (both || alike && planned(&base.id) && planned(&new.id)).then_some((key, of_base, of_new))
+    })
+}
+
+fn row<'a>(
+    key: Key<'a>,
+    kind: Kind,
+    base: Option<&'a Series<'a>>,
+    new: Option<&'a Series<'a>>,
+    options: &Options,
+) -> Row<'a> {
+    let weighed = match (base, new) {
+        (None, _) => Weighed::Not(Why::NotInBase),
+        (_, None) => Weighed::Not(Why::NotInNew),
+        (Some(base), Some(new)) if new.exact() => exact::weigh(&[base], &[new]),
+        (Some(base), Some(new)) => weigh(base, new, options),
+    };
     Row {
-        key: new.key,
-        kind: new.kind,
-        metric: new.metric,
-        base: vec![base],
-        new: vec![new],
+        key,
+        kind,
+        metric: metric::find(key.metric),
+        base: base.into_iter().collect(),
+        new: new.into_iter().collect(),
         weighed,
         notes: Vec::new(),
     }

@@ -9,13 +9,14 @@ use super::judge::{Row, Weighed};
 use super::options::Options;
 use super::{control, exact};
 use crate::analysis::comparability;
-use crate::analysis::group::{Groups, Key, Series, group};
+use crate::analysis::group::{COLD, Groups, Key, Series, WITHOUT_WORKLOAD, group};
 use crate::analysis::pair;
 use crate::analysis::session::of_block;
 use crate::analysis::summarise::control;
 use crate::journal::Run;
 use crate::measure::metric::Family;
 use crate::measure::sample::Accelerator;
+use crate::suite::Suite;
 
 /// One run, sorted.
 struct Session<'a> {
@@ -163,16 +164,23 @@ fn series_of<'s>(held: &[Held<'s>]) -> Vec<&'s Series<'s>> {
     held.iter().map(|one| one.series).collect()
 }
 
-/// Was the run to measure it?
+/// Was the run to measure it? A start, its end, its idle memory and its image are measured of every environment.
 fn planned(run: &Run, key: &Key<'_>) -> bool {
-    let suite = &run.record.plan.suite;
-    let spec = suite.environments.iter().find(|one| one.id == key.environment);
-    let own = spec.is_some_and(|spec| {
-        spec.workloads.as_ref().is_none_or(|own| own.iter().any(|id| id == key.workload))
-    });
-    let known = suite.workloads.iter().any(|one| one.id == key.workload);
-    let accelerator = run.record.environments.iter().find(|one| one.id == key.environment);
-    own && known && accelerator.is_some_and(|one| one.accelerator == key.accelerator)
+    let record = &run.record;
+    // An environment of which nothing is recorded may have been executed by anything.
+    let recorded = record.environments.iter().find(|one| one.id == key.environment);
+    planned_by(&record.plan.suite, key.environment, key)
+        && recorded.is_none_or(|one| one.accelerator == key.accelerator)
+}
+
+/// Has the plan the key's workload and metric for that environment?
+pub(super) fn planned_by(suite: &Suite, environment: &str, key: &Key<'_>) -> bool {
+    let Some(spec) = suite.environments.iter().find(|one| one.id == environment) else { return false };
+    if WITHOUT_WORKLOAD.contains(&key.workload) {
+        return suite.blocks.cold > 0 || !key.metric.starts_with(COLD);
+    }
+    let own = spec.workloads.as_ref().is_none_or(|own| own.iter().any(|id| id == key.workload));
+    own && suite.workloads.iter().any(|one| one.id == key.workload)
 }
 
 fn weigh(base: &[Held<'_>], new: &[Held<'_>], options: &Options) -> Weighed {

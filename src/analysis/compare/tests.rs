@@ -3,6 +3,7 @@
 use super::*;
 use crate::analysis::example::{failed, run, sample};
 use crate::journal::Run;
+use crate::journal::record::EnvironmentRecord;
 use crate::measure::sample::Accelerator;
 use crate::measure::sample::FailureName;
 
@@ -185,6 +186,61 @@ fn nothing_measured_never_passes() {
     assert_eq!(runs(&refs(&base), &[], &Options::default()), Err(Refusal::NoRuns));
     let empty = run(3);
     assert_eq!(runs(&[&empty], &[&empty], &Options::default()), Err(Refusal::NothingInCommon));
+}
+
+/// What is measured without a workload is measured of every environment: a container that never came up has no image, no memory and
+/// no end, and that is told.
+#[test]
+fn what_is_measured_without_a_workload_is_missed_too() {
+    let with = |metrics: &[&str]| {
+        let mut run = session(100.0, 1);
+        for (block, metric) in (2..14).flat_map(|block| metrics.iter().map(move |metric| (block, *metric))) {
+            run.samples.push(sample(block, "docker", metric, 1e8 + f64::from(block)));
+        }
+        run
+    };
+    let all = ["startup.cold.ready", "end.total", "memory.total.peak", "disk.image"];
+    let (whole, broken) = (with(&all), with(&[]));
+    let comparison = compared(std::slice::from_ref(&whole), std::slice::from_ref(&broken));
+    for metric in all {
+        assert_eq!(row(&comparison, "docker", metric).verdict, Verdict::Undecided(Why::NotInNew), "{metric}");
+    }
+    let comparison = compared(std::slice::from_ref(&broken), std::slice::from_ref(&whole));
+    assert_eq!(row(&comparison, "docker", "disk.image").verdict, Verdict::Undecided(Why::NotInBase));
+    // What the plan does not have is not missed.
+    let mut warm = broken.clone();
+    warm.record.plan.suite.blocks.cold = 0;
+    let comparison = compared(std::slice::from_ref(&whole), std::slice::from_ref(&warm));
+    assert!(comparison.rows.iter().all(|row| row.metric != "startup.cold.ready"));
+    // Nor what neither side has.
+    let comparison = compared(std::slice::from_ref(&broken), std::slice::from_ref(&broken));
+    assert!(comparison.rows.iter().all(|row| row.metric == READY));
+}
+
+#[test]
+fn inside_a_run_it_is_missed_where_both_are_of_one_kind() {
+    let mut run = session(100.0, 1);
+    let own = |environment: &str, metric: &str| {
+        (2..14).map(|block| sample(block, environment, metric, 1e8)).collect::<Vec<_>>()
+    };
+    run.samples.extend(own("docker", "disk.image"));
+    let rows = |run: &Run, base: &str, new: &str| inside(run, base, new, &Options::default()).unwrap().rows;
+    assert_eq!(rows(&run, "native", "docker").len(), 1, "a process has no image");
+    run.record.plan.suite.environments.push(crate::suite::EnvironmentSpec {
+        id: "docker-base".into(),
+        ..run.record.plan.suite.environments[1].clone()
+    });
+    let record = run.record.environments[1].clone();
+    run.record.environments.push(EnvironmentRecord { id: "docker-base".into(), ..record });
+    run.samples.extend(own("docker-base", READY));
+    let verdict = |rows: &[Change]| {
+        let image = rows.iter().find(|row| row.metric == "disk.image").unwrap();
+        (image.environment.clone(), image.verdict)
+    };
+    let missing = rows(&run, "docker-base", "docker");
+    assert_eq!(verdict(&missing), ("docker".into(), Verdict::Undecided(Why::NotInBase)));
+    let missing = rows(&run, "docker", "docker-base");
+    assert_eq!(verdict(&missing), ("docker-base".into(), Verdict::Undecided(Why::NotInNew)));
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub(super) fn tell(findings: &Findings, tell: &Tell, suite: &str, console: Conso
         added.map_err(|e| Refusal::usage(format!("cannot write {}: {e}", path.display())))?;
     }
     if tell.annotations || std::env::var_os("GITHUB_ACTIONS").is_some_and(|on| on == "true") {
-        console.result(&ci::github(findings))?;
+        console.annotations(&ci::github(findings))?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::args::GateArguments;
 use super::{exchange, interleave, sessions};
 use crate::analysis::compare::Options;
 use crate::cli::args::How;
+use crate::cli::asked;
 use crate::cli::calibration;
 use crate::cli::console::Console;
 use crate::cli::execution::{self, Others};
@@ -15,6 +16,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::sessions::{each_once, read};
 use crate::journal::{self, Run};
 use crate::plan::{self, Plan};
+use crate::regression::ci::in_repository;
 use crate::regression::gate::{Answer, Decide, DriveError, Gate, Need, decide, drive};
 use crate::suite::{self, GateSpec, Undecided};
 
@@ -55,7 +57,7 @@ fn against(
         others: Others::new(),
         agent: arguments.agent.clone(),
         into: arguments.output.clone().or(beside).unwrap_or_else(|| PathBuf::from(".")),
-        name: first.record.run_id.clone(),
+        name: file_name(&first.record.run_id),
         budget: arguments.budget.unwrap_or(spec.budget),
         began: Instant::now(),
         console,
@@ -98,8 +100,24 @@ fn show(gate: &Gate, arguments: &GateArguments, console: Console) -> Result<(), 
     } else {
         console.result(&gate.text())?;
     }
-    let suite = arguments.limits.as_deref().unwrap_or("isocost.toml");
-    exchange::tell(&gate.findings(), &arguments.tell, suite, console)
+    exchange::tell(&gate.findings(), &arguments.tell, &suite_file(arguments), console)
+}
+
+/// The suite's file, by its place in the repository: of the limits, of what is measured, or where people usually have it.
+fn suite_file(arguments: &GateArguments) -> String {
+    let named = arguments.limits.as_ref().map(PathBuf::from).into_iter().chain([arguments.run.clone()]);
+    let file = named.into_iter().find(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("isocost.toml"));
+    let root = std::env::var_os("CI_PROJECT_DIR").filter(|root| !root.is_empty()).map(PathBuf::from);
+    match (root.or_else(|| std::env::current_dir().ok()), std::path::absolute(&file)) {
+        (Some(root), Ok(whole)) => in_repository(&whole, &root),
+        _ => in_repository(&file, Path::new("/")),
+    }
+}
+
+/// A run's id as part of a folder's name: the run may be anyone's.
+fn file_name(id: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
+    id.chars().take(100).map(plain).collect()
 }
 
 fn exit(gate: &Gate, spec: &GateSpec, undecided_fails: bool) -> Exit {
@@ -129,6 +147,19 @@ pub(super) struct More<'a> {
 impl More<'_> {
     fn session(&mut self, need: Need) -> Result<Option<Run>, Refusal> {
         let left = self.budget.saturating_sub(self.began.elapsed());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        // The candidate may be anyone's run, and its plan is about to be made and carried out.
+        let suite = &self.plan.suite;
+        let checked =
+            suite::check(suite).and_then(|()| suite::check_against_host(suite, &asked::host_size()));
+        checked.map_err(|misfit| {
+            Refusal::usage(format!(
+                "no further session of {} can be measured: plan.suite.{misfit}",
+                self.name
+            ))
+        })?;
         // Another order than before, and the same one for everybody who repeats this.
         let plan = plan::make(&self.plan.suite, self.plan.seed.wrapping_add(1 + self.done));
         if plan::estimate(&plan).total() > left {
@@ -146,7 +177,7 @@ impl More<'_> {
     /// One session.
     ///
     /// # Errors
-    /// Why nothing was measured.
+    /// Why nothing was measured, or the signal that ended it.
     pub(super) fn measure(
         &self,
         plan: &Plan,
@@ -155,6 +186,53 @@ impl More<'_> {
     ) -> Result<Run, Refusal> {
         let how = How::into_folder(folder, budget, self.agent.clone());
         let carried = execution::carry_out_with(plan, self.others.clone(), &how, self.console, self.cache)?;
-        Ok(journal::read(&carried.outcome.folder)?)
+        let folder = &carried.outcome.folder;
+        if let exit @ Exit::Signal(_) = carried.exit {
+            let text =
+                format!("stopped by a signal, so nothing is decided; samples are in {}", folder.display());
+            return Err(Refusal { exit, text });
+        }
+        Ok(journal::read(folder)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_id_leads_nowhere() {
+        for id in ["../../x", "/etc/x", "..", "a\n\u{1b}b/.."] {
+            let name = file_name(id);
+            assert!(!name.contains(['/', '.', '\n', '\u{1b}']), "{name}");
+        }
+        assert_eq!(file_name("20261127-083723-d2f00"), "20261127-083723-d2f00");
+        assert_eq!(file_name(&"x".repeat(5000)).len(), 100);
+    }
+
+    #[test]
+    fn a_foreign_plan_is_checked_before_it_is_made() {
+        let mut run = crate::analysis::example::run(2);
+        run.record.plan.suite.blocks.count = u32::MAX;
+        let cache = std::env::temp_dir();
+        let mut more = More {
+            plan: run.record.plan,
+            others: Others::new(),
+            agent: None,
+            into: PathBuf::from("."),
+            name: "r1".into(),
+            budget: Duration::ZERO,
+            began: Instant::now(),
+            console: Console { quiet: true, json: false },
+            cache: &cache,
+            done: 0,
+        };
+        assert_eq!(more.session(Need::Precision), Ok(None), "nothing is made without a budget");
+        more.budget = Duration::from_secs(3600);
+        let refusal = more.session(Need::Precision).err().map(|one| one.text).unwrap_or_default();
+        assert!(
+            refusal.contains("no further session of r1") && refusal.contains("blocks.count"),
+            "{refusal}"
+        );
     }
 }

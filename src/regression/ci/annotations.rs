@@ -1,6 +1,8 @@
 //! Annotations: lines that GitHub's runner reads from standard output, and the code quality report that GitLab shows
 //! beside a merge request.
 
+use std::path::{Component, Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -88,6 +90,16 @@ pub fn gitlab(findings: &Findings, file: &str) -> Result<String, serde_json::Err
     serde_json::to_string_pretty(&entries)
 }
 
+/// A file as GitLab names it: from the root of the repository, without `./`. One outside of it, which GitLab can show nowhere, by its name.
+#[must_use]
+pub fn in_repository(file: &Path, root: &Path) -> String {
+    let below = file.strip_prefix(root).unwrap_or(file);
+    let outside = below.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir));
+    let named = if outside { below.file_name().map(Path::new).unwrap_or(below) } else { below };
+    let parts = named.components().filter(|part| matches!(part, Component::Normal(_)));
+    parts.collect::<PathBuf>().display().to_string()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -137,6 +149,17 @@ mod tests {
         let mut fingerprints: Vec<_> = entries.iter().map(|one| &one.fingerprint).collect();
         fingerprints.dedup();
         assert_eq!(fingerprints.len(), 3);
+    }
+
+    #[test]
+    fn files_are_named_from_the_root_of_the_repository() {
+        let of = |file: &str| in_repository(Path::new(file), Path::new("/builds/p"));
+        assert_eq!(of("./perf/x.toml"), "perf/x.toml");
+        assert_eq!(of("/builds/p/perf/./x.toml"), "perf/x.toml");
+        assert_eq!(of("perf/x.toml"), "perf/x.toml");
+        assert_eq!((of("../x.toml"), of("/etc/x.toml")), ("x.toml".into(), "x.toml".into()));
+        let text = gitlab(&examples::findings(), &of("./perf/x.toml")).unwrap();
+        assert!(schema().is_valid(&serde_json::from_str(&text).unwrap()), "{text}");
     }
 
     #[test]

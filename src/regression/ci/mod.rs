@@ -7,9 +7,11 @@ mod annotations;
 mod junit;
 mod markdown;
 
-pub use annotations::{GitlabCodeQuality, github, gitlab};
+pub use annotations::{GitlabCodeQuality, github, gitlab, in_repository};
 pub use junit::junit;
 pub use markdown::markdown;
+
+use crate::report::clean::sentence;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +58,35 @@ pub enum Outcome {
     Regressed,
     /// Neither can be said; the notes say why.
     Undecided,
+}
+
+impl Findings {
+    /// The same with names that steer nothing: they come from run folders, limits and others' histories, and go to terminals and
+    /// to a build's log, which is read for commands.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        let case = |case: Case| Case {
+            group: plain(&case.group),
+            name: plain(&case.name),
+            values: plain(&case.values),
+            change: plain(&case.change),
+            limit: plain(&case.limit),
+            notes: case.notes.iter().map(|note| plain(note)).collect(),
+            ..case
+        };
+        Self {
+            name: self.name,
+            answer: plain(&self.answer),
+            fails: self.fails,
+            cases: self.cases.into_iter().map(case).collect(),
+            notes: self.notes.iter().map(|note| plain(note)).collect(),
+        }
+    }
+}
+
+/// One line without control characters. GitHub's runner reads `##[command]` wherever in a line it stands.
+fn plain(text: &str) -> String {
+    sentence(text).replace("##[", "#\u{fffd}[")
 }
 
 impl Outcome {

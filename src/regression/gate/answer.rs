@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::limits::Limit;
+use super::missing::Missing;
 use crate::analysis::compare::fingerprint::Mismatch;
 use crate::analysis::compare::{Change, Why};
 
@@ -34,6 +35,8 @@ pub enum Reason {
     NotInBase,
     /// The candidate has no such figure.
     NotInNew,
+    /// It was to be measured, and the sides hold nothing of it that can be compared.
+    NotMeasured,
     /// A value of zero: a ratio would mean nothing.
     Zero,
     /// An exact metric that was not the same all through.
@@ -57,6 +60,7 @@ impl Reason {
             }
             Self::NotInBase => "nothing of it was measured in the baseline",
             Self::NotInNew => "nothing of it was measured in the candidate",
+            Self::NotMeasured => "the two sides hold nothing of it that can be compared",
             Self::Zero => "a value is zero",
             Self::NotExact => "an exact metric was not the same all through",
             Self::Withheld => "the sizes seen from inside differ or are not known",
@@ -107,6 +111,8 @@ pub struct Gate {
     pub answer: Answer,
     /// Each gated figure, in the order of the candidate's report.
     pub judged: Vec<Judged>,
+    /// Limits that no figure has although one was planned: each is as undecided as a figure.
+    pub missing: Vec<Missing>,
     /// Regressions that moved together, as one each: places in [`Gate::judged`], the one to name it by first.
     pub findings: Vec<Vec<usize>>,
     /// What is not the same as in the baseline and does not forbid comparing.
@@ -128,11 +134,13 @@ impl Gate {
 }
 
 /// The answer over all: the worst there is.
-pub(super) fn overall(judged: &[Judged]) -> Answer {
+pub(super) fn overall(judged: &[Judged], missing: &[Missing]) -> Answer {
     let rank = |answer: &Answer| match answer {
         Answer::Regression => 2,
         Answer::Undecided(_) => 1,
         Answer::Pass => 0,
     };
-    judged.iter().map(|one| one.answer).max_by_key(rank).unwrap_or(Answer::Undecided(Reason::NotInNew))
+    let missing = missing.iter().map(|one| Answer::Undecided(one.reason));
+    let all = judged.iter().map(|one| one.answer).chain(missing);
+    all.max_by_key(rank).unwrap_or(Answer::Undecided(Reason::NotInNew))
 }

@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, Gate, Judged, Reason, overall};
 use super::limits::{self, Limit};
+use super::missing::{self, Planned};
 use super::void::{GateError, check};
 use crate::analysis::compare::{self, Change, Comparison, Options, Verdict};
 use crate::analysis::statistics::holm;
@@ -20,7 +21,8 @@ pub fn decide(base: &[&Run], new: &[&Run], spec: &GateSpec, options: &Options) -
     let comparison = compare::runs(base, new, &options)?;
     let control = new.first().and_then(|run| control(run));
     let same_all_through = |change: &Change| same_all_through(base, change);
-    gate(comparison, spec, control, (base.len(), new.len()), &same_all_through)
+    let planned = Planned { base: missing::environments(base), new: missing::environments(new) };
+    gate(comparison, spec, control, &planned, (base.len(), new.len()), &same_all_through)
 }
 
 /// A comparison against the suite's limits.
@@ -31,9 +33,11 @@ pub(super) fn gate(
     comparison: Comparison,
     spec: &GateSpec,
     control: Option<&str>,
+    planned: &Planned<'_>,
     sessions: (usize, usize),
     same_all_through: &dyn Fn(&Change) -> bool,
 ) -> Result<Gate, GateError> {
+    let (missing, idle) = missing::of(spec, control, &comparison.rows, planned);
     let gated: Vec<(Change, Limit)> = comparison
         .rows
         .into_iter()
@@ -58,17 +62,21 @@ pub(super) fn gate(
             Judged { change, limit, answer, confirmed: None }
         })
         .collect();
-    let mut gate = Gate {
-        answer: overall(&judged),
-        findings: Vec::new(),
+    let mut warnings = comparison.warnings;
+    if !idle.is_empty() {
+        warnings
+            .push(format!("limits of what these runs were not to measure gate nothing: {}", idle.join(", ")));
+    }
+    Ok(Gate {
+        answer: overall(&judged, &missing),
+        findings: findings(&judged),
         judged,
+        missing,
         moved: comparison.differences,
         sessions,
         advisory: comparison.advisory,
-        warnings: comparison.warnings,
-    };
-    gate.findings = findings(&gate.judged);
-    Ok(gate)
+        warnings,
+    })
 }
 
 fn names(spec: &GateSpec) -> Vec<String> {
@@ -147,7 +155,7 @@ pub(super) fn size(change: &Change) -> f64 {
 }
 
 /// Regressions of one environment and family moved together: one finding, named by the headline or the largest.
-fn findings(judged: &[Judged]) -> Vec<Vec<usize>> {
+pub(super) fn findings(judged: &[Judged]) -> Vec<Vec<usize>> {
     let mut all: Vec<Vec<usize>> = Vec::new();
     for (at, one) in judged.iter().enumerate().filter(|(_, one)| one.answer == Answer::Regression) {
         let family = |judged: &Judged| metric::find(&judged.change.metric).map(|metric| metric.family);

@@ -1,7 +1,7 @@
 //! Measuring on: while the answer is undecided, and once more before a failure is called one.
 
 use super::answer::{Answer, Gate, Reason, overall};
-use super::decide::size;
+use super::decide::{findings, size};
 use super::void::GateError;
 use crate::journal::Run;
 
@@ -92,6 +92,6 @@ fn confirm(gate: &mut Gate, before: &Gate, alone: &Gate) {
             one.answer = Answer::Undecided(Reason::NotConfirmed);
         }
     }
-    gate.answer = overall(&gate.judged);
-    gate.findings.retain(|places| places.iter().all(|&at| gate.judged[at].answer == Answer::Regression));
+    gate.answer = overall(&gate.judged, &gate.missing);
+    gate.findings = findings(&gate.judged);
 }

@@ -2,6 +2,7 @@
 
 use super::answer::Gate;
 use super::decide::{control, gate};
+use super::missing::{self, Planned};
 use super::void::{GateError, check};
 use crate::analysis::compare::fingerprint::{self, Mismatch};
 use crate::analysis::compare::{self, Comparison, Options};
@@ -38,7 +39,12 @@ pub fn decide_inside(
     }
     let Some(comparison) = all else { return Err(compare::Refusal::NothingInCommon.into()) };
     // Inside blocks the spread is that of the ratios, and the test by ranks sees for itself where there is none.
-    gate(comparison, spec, control(&run), (runs.len(), runs.len()), &|_| false)
+    let candidates: Vec<_> = missing::environments(&[&run])
+        .into_iter()
+        .filter(|(_, one)| pairs.iter().any(|(_, new)| *new == one.id))
+        .collect();
+    let planned = Planned { base: candidates.clone(), new: candidates };
+    gate(comparison, spec, control(&run), &planned, (runs.len(), runs.len()), &|_| false)
 }
 
 /// The runs' blocks in a row, each under a number of its own.

@@ -11,6 +11,7 @@ mod decide;
 mod drive;
 mod interleaved;
 mod limits;
+mod missing;
 mod told;
 mod void;
 
@@ -19,6 +20,7 @@ pub use decide::decide;
 pub use drive::{Decide, DriveError, Need, drive};
 pub use interleaved::decide_inside;
 pub use limits::Limit;
+pub use missing::Missing;
 pub use void::{GateError, Void};
 
 #[cfg(test)]

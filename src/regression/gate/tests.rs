@@ -112,9 +112,18 @@ fn it_does_not_pass_on_nothing() {
     let mut running = session(100.0, 9);
     running.record.ending = Ending::Unfinished;
     void(&running, Void::Unfinished);
+    let mut stopped = session(100.0, 9);
+    stopped.record.ending = Ending::Interrupted;
+    void(&stopped, Void::Interrupted);
     let mut backwards = session(100.0, 9);
     backwards.record.started_at = jiff::Timestamp::from_second(1000).unwrap();
     void(&backwards, Void::ClockWentBack);
+    let mut stepped = session(100.0, 9);
+    let times = (0..).map(|second| jiff::Timestamp::from_second(second).unwrap());
+    stepped.samples.iter_mut().zip(times).for_each(|(sample, time)| sample.started_at = time);
+    assert!(gate_of(&stepped).is_ok());
+    stepped.samples[12].started_at = jiff::Timestamp::from_second(5).unwrap();
+    void(&stepped, Void::ClockWentBack);
     let mut ended_before = session(100.0, 9);
     ended_before.record.ended_at = Some(jiff::Timestamp::from_second(-1).unwrap());
     void(&ended_before, Void::ClockWentBack);
@@ -123,6 +132,62 @@ fn it_does_not_pass_on_nothing() {
         decide(&[&empty], &[&session(100.0, 8)], &GateSpec::default(), &Options::default()).unwrap_err();
     assert!(error.to_string().contains("r9 holds no value"));
     assert!(decide(&[], &[&session(100.0, 8)], &GateSpec::default(), &Options::default()).is_err());
+}
+
+/// A container that never comes up has no image, and a limit that finds no figure is undecided.
+#[test]
+fn a_limit_without_a_figure_never_passes() {
+    let limit = |environment: &str, metric: &str| LimitSpec {
+        environment: environment.into(),
+        metric: metric.into(),
+        limit: 0.5,
+        because: Some("test".into()),
+    };
+    let gate = |limits: Vec<LimitSpec>, base: &[Run], new: &Run| {
+        let spec = GateSpec { limits, ..GateSpec::default() };
+        decide(&refs(base), &[new], &spec, &Options::default()).unwrap()
+    };
+    let ready = || limit("native", READY);
+    let limits = || vec![ready(), limit("docker", "disk.image")];
+    let mut base = baseline();
+    assert_eq!(gate(vec![ready()], &base, &session(100.0, 9)).answer, Answer::Pass);
+    // Of neither side, although every container has one.
+    let neither = gate(limits(), &base, &session(100.0, 9));
+    assert_eq!(neither.answer, Answer::Undecided(Reason::NotMeasured));
+    let text = neither.text();
+    assert!(
+        text.starts_with("UNDECIDED: 1 of 2") && text.contains("disk.image of docker: limit 50 %"),
+        "{text}"
+    );
+    // Of the baseline alone.
+    for run in &mut base {
+        run.samples.extend((2..14).map(|block| sample(block, "docker", "disk.image", 1e6)));
+    }
+    let gone = gate(limits(), &base, &session(100.0, 9));
+    assert_eq!((gone.answer, gone.missing.len()), (Answer::Undecided(Reason::NotInNew), 0));
+    // An environment that the candidate's suite has no more.
+    let mut fewer = session(100.0, 9);
+    fewer.record.plan.suite.environments.truncate(1);
+    fewer.samples.retain(|sample| sample.environment == "native");
+    assert_eq!(gate(limits(), &base, &fewer).answer, Answer::Undecided(Reason::NotInNew));
+    // What no plan has gates nothing, and is said.
+    let idle =
+        gate(vec![ready(), limit("*", "disk.sync.rate"), limit("qemu", READY)], &base, &session(100.0, 9));
+    assert_eq!(idle.answer, Answer::Pass);
+    assert!(idle.text().contains("gate nothing: */disk.sync.rate, qemu/startup.ready"), "{}", idle.text());
+}
+
+#[test]
+fn names_from_a_run_folder_steer_nothing() {
+    let mut new = session(130.0, 9);
+    let name = "::stop-commands::x\n\u{1b}[2J##[error]";
+    new.record.plan.suite.environments.push(crate::suite::EnvironmentSpec {
+        id: name.into(),
+        ..new.record.plan.suite.environments[1].clone()
+    });
+    let text = gate_of(&new).unwrap().text();
+    assert!(text.contains("stop-commands") && !text.contains("##[") && !text.contains('\u{1b}'), "{text}");
+    assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{text}");
 }
 
 #[test]
@@ -279,6 +344,35 @@ fn a_failure_is_confirmed_in_a_fresh_session_first() {
     let (gate, _) = driven(session(130.0, 9), Vec::new());
     assert_eq!(gate.answer, Answer::Regression);
     assert!(gate.text().contains("not confirmed in a fresh session"), "{}", gate.text());
+}
+
+/// Of two figures that moved together one is seen again: it is still a finding.
+#[test]
+fn a_neighbour_that_is_not_confirmed_takes_no_finding_away() {
+    let both = |ready: f64, engine: f64, seed: u32| {
+        let mut run = session(ready, seed);
+        let more: Vec<_> = run.samples.iter().filter(|one| one.environment == "docker").cloned().collect();
+        for mut one in more {
+            one.metric = "startup.phase.engine".into();
+            one.outcome = SampleOutcome::Value(one.value().unwrap() * engine / ready);
+            run.samples.push(one);
+        }
+        run
+    };
+    let base: Vec<Run> =
+        (0..5).map(|i| both(100.0 + f64::from(i % 3) / 5.0, 80.0 + f64::from(i % 3) / 5.0, i)).collect();
+    let limits =
+        vec![LimitSpec { environment: "*".into(), metric: "startup.*".into(), limit: 0.05, because: None }];
+    let spec = GateSpec { limits, ..GateSpec::default() };
+    let mut further = vec![both(130.0, 80.0, 10)];
+    let gate = drive::<std::convert::Infallible>(
+        &|new| decide(&refs(&base), new, &spec, &Options::default()),
+        &mut vec![both(130.0, 104.0, 9)],
+        &mut |_| Ok(further.pop()),
+    );
+    let gate = gate.unwrap();
+    assert_eq!((gate.answer, gate.count(|one| *one == Answer::Regression)), (Answer::Regression, 1));
+    assert!(gate.line().ends_with("1 of 2 gated figures, one finding"), "{}", gate.line());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, Gate, Judged};
 use super::decide::figure;
+use super::missing::Missing;
 use crate::regression::ci::{Case, Findings, Outcome};
 use crate::report;
 
@@ -13,17 +14,18 @@ impl Gate {
             name: "isocost gate".to_owned(),
             answer: self.line(),
             fails: self.answer == Answer::Regression,
-            cases: self.judged.iter().enumerate().map(|(at, one)| self.case(at, one)).collect(),
+            cases: self.cases(),
             notes: self.notes(),
         }
+        .plain()
     }
 
     /// The answer in a line: `REGRESSION: 1 of 7 gated figures, one finding`.
     #[must_use]
     pub fn line(&self) -> String {
-        let all = self.judged.len();
+        let all = self.judged.len() + self.missing.len();
         let regressions = self.count(|answer| *answer == Answer::Regression);
-        let undecided = self.count(|answer| matches!(answer, Answer::Undecided(_)));
+        let undecided = self.count(|answer| matches!(answer, Answer::Undecided(_))) + self.missing.len();
         let figures = if all == 1 { "gated figure" } else { "gated figures" };
         match self.answer {
             Answer::Regression => {
@@ -53,7 +55,7 @@ impl Gate {
             text += &format!("  {:10} {passed} within their limits\n", "pass");
         }
         for note in &findings.notes {
-            text += &format!("  {note}\n");
+            text += &format!("  {:10} {note}\n", "note");
         }
         text
     }
@@ -67,6 +69,11 @@ impl Gate {
         notes.extend(moved);
         notes.extend(self.warnings.iter().cloned());
         notes
+    }
+
+    fn cases(&self) -> Vec<Case> {
+        let judged = self.judged.iter().enumerate().map(|(at, one)| self.case(at, one));
+        judged.chain(self.missing.iter().map(absent)).collect()
     }
 
     fn case(&self, at: usize, one: &Judged) -> Case {
@@ -128,6 +135,19 @@ impl Gate {
         }
         notes.extend(one.change.notes.iter().cloned());
         notes
+    }
+}
+
+/// A limit without a figure.
+fn absent(one: &Missing) -> Case {
+    Case {
+        group: one.environment.clone(),
+        name: format!("{} of {}", one.metric, one.environment),
+        outcome: Outcome::Undecided,
+        values: String::new(),
+        change: String::new(),
+        limit: percent(one.limit),
+        notes: vec![format!("undecided: {}", one.reason.words())],
     }
 }
 

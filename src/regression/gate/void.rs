@@ -14,7 +14,9 @@ pub enum Void {
     Empty,
     /// It was killed, or it runs still.
     Unfinished,
-    /// It ended before it began, or a sample was taken before the run began.
+    /// A signal stopped it before its plan was done: whoever sent it may have seen enough to like it.
+    Interrupted,
+    /// It ended before it began, or a sample was taken before the run, or a cell before the one it came after.
     ClockWentBack,
 }
 
@@ -25,6 +27,9 @@ impl Void {
                 "holds no value: every sample failed, or none was taken; `isocost report` on it says which"
             }
             Self::Unfinished => "has no end: it was killed or runs still; measure it again, or let it end",
+            Self::Interrupted => {
+                "was stopped by a signal before its plan was done; let it end with: isocost run --resume FOLDER"
+            }
             Self::ClockWentBack => {
                 "has times that run backwards: the host's clock was set while it ran; measure it again"
             }
@@ -63,14 +68,39 @@ pub(super) fn check(run: &Run) -> Result<(), GateError> {
     let record = &run.record;
     if record.ended_at.is_some_and(|end| end < record.started_at)
         || run.samples.iter().any(|sample| sample.started_at < record.started_at)
+        || stepped_back(run)
     {
         return void(Void::ClockWentBack);
     }
     if !run.complete || record.ending == Ending::Unfinished {
         return void(Void::Unfinished);
     }
+    if record.ending == Ending::Interrupted {
+        return void(Void::Interrupted);
+    }
     if !run.samples.iter().any(|sample| !sample.warm_up && sample.value().is_some()) {
         return void(Void::Empty);
     }
     Ok(())
+}
+
+/// What a clock may be put right by without a word: a time service slews smaller errors away, and steps larger ones.
+const SLEW: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
+
+/// Cells are one after the other, and so are their times. Inside of one, samples are written as they become known.
+fn stepped_back(run: &Run) -> bool {
+    let (mut before, mut own) = (jiff::Timestamp::MIN, jiff::Timestamp::MIN);
+    let mut cell = None;
+    for sample in &run.samples {
+        let its = (sample.block, sample.position, &sample.environment);
+        if cell != Some(its) {
+            before = before.max(own);
+            (cell, own) = (Some(its), sample.started_at);
+        }
+        own = own.max(sample.started_at);
+        if before.duration_since(sample.started_at) > SLEW {
+            return true;
+        }
+    }
+    false
 }
