@@ -62,11 +62,16 @@ pub(super) fn pairs(series: &Series<'_>, control: &Series<'_>) -> Vec<Pair> {
     pairs
 }
 
+/// Is the mean difference below what the clock or counter can show?
+pub(super) fn unresolved(pairs: &[Pair], resolution: f64) -> bool {
+    let sum: f64 = pairs.iter().map(|pair| pair.value - pair.control).sum();
+    sum.abs() / (pairs.len() as f64) < resolution
+}
+
 /// Facts hold in every block, in whichever they were taken.
 fn facts(series: &Series<'_>, control: &Series<'_>) -> Option<Pair> {
-    let only = |series: &Series<'_>| {
-        order::median_of(&series.taken.iter().map(|one| one.value).collect::<Vec<_>>())
-    };
+    let only =
+        |series: &Series<'_>| order::median_of(&series.taken.iter().map(|one| one.value).collect::<Vec<_>>());
     Some(Pair { value: only(series)?, control: only(control)? })
 }
 

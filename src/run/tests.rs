@@ -455,8 +455,7 @@ fn an_exact_figure_outlives_a_block_that_is_set_aside_and_a_start_that_fails() {
     let never = Fault::Boot(FailureName::NeverReady);
     let ran = ran_with(&plan(&[Role::Measured; 3]), &[(1, never)], |_| {});
     assert_eq!(images(&ran), both);
-    let row =
-        summary(&ran).rows.into_iter().find(|row| row.environment == "b" && row.metric == "disk.image");
+    let row = summary(&ran).rows.into_iter().find(|row| row.environment == "b" && row.metric == "disk.image");
     assert_eq!(row.unwrap().ratio.stated().map(|ratio| ratio.value), Some(1.0));
 }
 

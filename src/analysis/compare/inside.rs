@@ -36,7 +36,7 @@ pub fn inside(run: &Run, base: &str, new: &str, options: &Options) -> Result<Com
         .filter(|one| one.key.environment == new)
         .filter(|one| options.only.holds(new, one.key.workload, one.key.metric))
         .filter_map(|one| Some((*of_base.get(&Key { environment: base, ..one.key })?, one)));
-    let rows: Vec<Row<'_>> = both.map(|(base, new)| row(base, new, options)).collect();
+    let rows: Vec<Row<'_>> = both.map(|(base, new)| row(run, (base, new), options)).collect();
     if rows.is_empty() {
         return Err(Refusal::NothingInCommon);
     }
@@ -64,8 +64,14 @@ fn known(run: &Run, id: &str) -> Result<(), Refusal> {
     Err(Refusal::NoEnvironment { run: run.record.run_id.clone(), id: id.to_owned(), known })
 }
 
-fn row<'a>(base: &'a Series<'a>, new: &'a Series<'a>, options: &Options) -> Row<'a> {
-    let weighed = if new.exact() { exact::weigh(&[base], &[new]) } else { weigh(base, new, options) };
+fn row<'a>(run: &Run, (base, new): (&'a Series<'a>, &'a Series<'a>), options: &Options) -> Row<'a> {
+    let ids = (base.key.environment, new.key.environment);
+    let unlike = comparability::unlike(new.key.metric, (&run.record, ids.0), (&run.record, ids.1));
+    let weighed = match (&unlike, new.exact()) {
+        (Some(_), _) => Weighed::Not(Why::Withheld),
+        (None, true) => exact::weigh(&[base], &[new]),
+        (None, false) => weigh(base, new, options),
+    };
     Row {
         key: new.key,
         kind: new.kind,
@@ -73,7 +79,8 @@ fn row<'a>(base: &'a Series<'a>, new: &'a Series<'a>, options: &Options) -> Row<
         base: vec![base],
         new: vec![new],
         weighed,
-        notes: Vec::new(),
+        compared: None,
+        notes: unlike.into_iter().collect(),
     }
 }
 
@@ -96,5 +103,7 @@ fn weigh(base: &Series<'_>, new: &Series<'_>, options: &Options) -> Weighed {
         interval: signed_rank_ends(&walsh, logs.len(), options.alpha),
         p: (2.0 * signed_rank::p_above(&logs, 0.0).min(signed_rank::p_below(&logs, 0.0))).min(1.0),
         sight: Sight::Blocks(logs),
+        unresolved: pair::unresolved(&pairs, new.resolution()),
+        sessions: None,
     })
 }
