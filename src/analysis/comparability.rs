@@ -1,9 +1,12 @@
 //! May ratios of an environment to the control be stated?
 
+use std::collections::BTreeSet;
+
+use super::group::kind_of;
+use super::summary::{Comparability, DifferenceSeen};
+use crate::environment::Kind;
 use crate::journal::record::{EnvironmentRecord, RunRecord};
 use crate::measure::equality::{self, Difference};
-
-use super::summary::{Comparability, DifferenceSeen};
 
 /// For each environment of the plan but the control.
 pub(super) fn of(record: &RunRecord, control: Option<&str>) -> Vec<Comparability> {
@@ -49,6 +52,39 @@ pub(super) fn withheld_between(record: &RunRecord, base: &str, new: &str, progra
         }
         Err(missing) => Some(missing),
     }
+}
+
+/// Why a metric of two environments is not of the same thing, though their sizes are equal; `None` where it is.
+///
+/// A peak is of all the work that was done, and `/proc/meminfo` is the machine's: in a process or container it is the host's.
+pub(super) fn unlike(metric: &str, a: (&RunRecord, &str), b: (&RunRecord, &str)) -> Option<String> {
+    let (first, second) = (a.1, b.1);
+    if metric.starts_with("memory.") && metric.ends_with(".peak") && works(a) != works(b) {
+        return Some(format!(
+            "{first} and {second} do not run the same workloads, so their peaks are not of the same work"
+        ));
+    }
+    let machine = |(record, id): (&RunRecord, &str)| kind(record, id) == Some(Kind::Qemu);
+    if metric.starts_with("memory.inside.") && machine(a) != machine(b) {
+        let (machine, other) = if machine(a) { (first, second) } else { (second, first) };
+        return Some(format!(
+            "{machine} sees its own machine's memory and {other} the host's, of which it may use its limit"
+        ));
+    }
+    None
+}
+
+/// The workloads that an environment runs.
+fn works<'a>((record, id): (&'a RunRecord, &str)) -> BTreeSet<&'a str> {
+    let suite = &record.plan.suite;
+    let own = suite.environments.iter().find(|one| one.id == id).and_then(|one| one.workloads.as_ref());
+    let all = suite.workloads.iter().map(|one| one.id.as_str());
+    all.filter(|id| own.is_none_or(|own| own.iter().any(|one| one == id))).collect()
+}
+
+fn kind(record: &RunRecord, id: &str) -> Option<Kind> {
+    let spec = record.plan.suite.environments.iter().find(|one| one.id == id)?;
+    Some(kind_of(&spec.kind))
 }
 
 /// Equal size must be proved: what no instance was asked cannot be.

@@ -1,7 +1,7 @@
 //! A ratio in words.
 
 use super::matters::Smallest;
-use super::pair::Pair;
+use super::pair::{Pair, unresolved};
 use super::summary::{Effect, Estimate, Interval};
 
 /// How well a metric can be told apart from itself.
@@ -19,22 +19,25 @@ pub(super) struct Grain {
 pub(super) fn of(pairs: &[Pair], estimate: &Estimate, grain: Grain) -> Effect {
     let above = pairs.iter().filter(|pair| pair.value > pair.control).count();
     let below = pairs.iter().filter(|pair| pair.value < pair.control).count();
-    let ties = pairs.len() - above - below;
-    let share = (above as f64 + ties as f64 / 2.0) / pairs.len() as f64;
+    let unresolved = !grain.exact && unresolved(pairs, grain.resolution);
     let words = if grain.exact {
         factor(estimate.value)
-    } else if unresolved(pairs, grain.resolution) {
+    } else if unresolved {
         "no difference that its source could show".to_owned()
     } else {
         words(pairs, estimate, (above, below), grain.smallest)
     };
-    Effect { above: share, words }
-}
-
-/// Is the mean difference below what the clock or counter can show?
-fn unresolved(pairs: &[Pair], resolution: f64) -> bool {
-    let sum: f64 = pairs.iter().map(|pair| pair.value - pair.control).sum();
-    sum.abs() / (pairs.len() as f64) < resolution
+    let small = estimate.interval.zip(grain.smallest);
+    let small = small.is_some_and(|(interval, smallest)| too_small(pairs, interval, smallest));
+    let count = |blocks: usize| u32::try_from(blocks).unwrap_or(u32::MAX);
+    Effect {
+        above: count(above),
+        below: count(below),
+        equal: count(pairs.len() - above - below),
+        unresolved,
+        small,
+        words,
+    }
 }
 
 fn words(
@@ -107,6 +110,7 @@ mod tests {
         let of = |resolution| of(&pairs, &estimate, grain(resolution, None)).words;
         assert_eq!(of(0.6), "no difference that its source could show");
         assert!(of(0.4).starts_with("1.50 times"), "{}", of(0.4));
+        assert!(super::of(&pairs, &estimate, grain(0.6, None)).unresolved);
     }
 
     #[test]
@@ -122,7 +126,8 @@ mod tests {
         let pairs = [Pair { value: 3.0, control: 1.0 }, Pair { value: 1.0, control: 1.0 }];
         let few = of(&pairs, &Estimate { value: 2.0, interval: None }, grain(0.0, None));
         assert_eq!(few.words, "2.00 times the control's, from too few blocks to be sure");
-        assert_eq!(few.above, 0.75);
+        assert_eq!((few.above, few.below, few.equal), (1, 0, 1));
+        assert!(!few.small && !few.unresolved);
         let same =
             of(&pairs, &Estimate { value: 1.0, interval: None }, Grain { exact: true, ..grain(0.0, None) });
         assert_eq!(same.words, "as much as the control");

@@ -80,7 +80,8 @@ pub(super) struct Groups<'a> {
 }
 
 /// Sorts a run's samples. Warm-up blocks stay out, and those that others stand for; so does what a cold block
-/// holds beside the cold metrics.
+/// holds beside the cold metrics. Exact metrics are taken once in a run, and no disturbance moves them: of them a block that
+/// another stands for keeps what it has.
 pub(super) fn group(run: &Run) -> Groups<'_> {
     let places = Places::of(run);
     let mut found = Found::default();
@@ -88,7 +89,7 @@ pub(super) fn group(run: &Run) -> Groups<'_> {
     let mut last_block = None;
     for sample in run.samples.iter().filter(|sample| !sample.warm_up) {
         let role = run.role(sample.block, sample.warm_up);
-        if role == Role::SetAside {
+        if role == Role::SetAside && !metric::find(&sample.metric).is_some_and(|metric| metric.exact) {
             continue;
         }
         let cold = role == Role::Cold;
@@ -97,7 +98,7 @@ pub(super) fn group(run: &Run) -> Groups<'_> {
         }
         let Some(series) = found.of(sample, &places) else { continue };
         series.take(sample);
-        if !cold && last_block != Some(sample.block) {
+        if role == Role::Measured && last_block != Some(sample.block) {
             last_block = Some(sample.block);
             blocks.insert(sample.block);
         }

@@ -26,7 +26,10 @@ pub(super) fn ratio(
     control: Option<&Series<'_>>,
     settings: &Settings,
 ) -> (Ratio, Option<Effect>) {
-    let pairs = control.map(|control| pairs(series, control)).unwrap_or_default();
+    let mut pairs = control.map(|control| pairs(series, control)).unwrap_or_default();
+    if pairs.is_empty() && series.exact() {
+        pairs.extend(control.and_then(|control| facts(series, control)));
+    }
     if pairs.is_empty() {
         return (Ratio::Missing(Missing::NoPair), None);
     }
@@ -57,6 +60,19 @@ pub(super) fn pairs(series: &Series<'_>, control: &Series<'_>) -> Vec<Pair> {
         }
     }
     pairs
+}
+
+/// Is the mean difference below what the clock or counter can show?
+pub(super) fn unresolved(pairs: &[Pair], resolution: f64) -> bool {
+    let sum: f64 = pairs.iter().map(|pair| pair.value - pair.control).sum();
+    sum.abs() / (pairs.len() as f64) < resolution
+}
+
+/// Facts hold in every block, in whichever they were taken.
+fn facts(series: &Series<'_>, control: &Series<'_>) -> Option<Pair> {
+    let only =
+        |series: &Series<'_>| order::median_of(&series.taken.iter().map(|one| one.value).collect::<Vec<_>>());
+    Some(Pair { value: only(series)?, control: only(control)? })
 }
 
 /// Hodges-Lehmann of the log ratios and their exact signed-rank interval.

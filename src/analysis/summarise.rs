@@ -18,7 +18,8 @@ pub fn summarise(run: &Run, settings: &Settings) -> Summary {
     let comparability = comparability::of(&run.record, control);
     let Groups { series, blocks } = group(run);
     let index: HashMap<Key<'_>, &Series<'_>> = series.iter().map(|one| (one.key, one)).collect();
-    let context = Context { control, comparability: &comparability, index: &index, settings };
+    let record = &run.record;
+    let context = Context { record, control, comparability: &comparability, index: &index, settings };
     let (mut rows, latencies): (Vec<Row>, Vec<Option<Latency>>) =
         on_all_cpus(&series, |at, one| context.row(one, at as u64)).into_iter().unzip();
     note_accelerators(&mut rows);
@@ -41,6 +42,7 @@ pub(super) fn control(record: &RunRecord) -> Option<&str> {
 
 /// What a row needs beside its series.
 struct Context<'a> {
+    record: &'a RunRecord,
     control: Option<&'a str>,
     comparability: &'a [Comparability],
     index: &'a HashMap<Key<'a>, &'a Series<'a>>,
@@ -49,8 +51,21 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn row(&self, series: &Series<'_>, at: u64) -> (Row, Option<Latency>) {
-        let row = row::row(series, self.ratio(series), self.settings, 2 * at);
+        let unlike = self.unlike(series);
+        let ratio = match &unlike {
+            Some(_) => (Ratio::Missing(Missing::Unlike), None),
+            None => self.ratio(series),
+        };
+        let mut row = row::row(series, ratio, self.settings, 2 * at);
+        row.notes.extend(unlike.map(|why| format!("no ratio: {why}")));
         (row, latency::of(series, self.settings, 2 * at + 1))
+    }
+
+    /// Why it is not of the same as the control's.
+    fn unlike(&self, series: &Series<'_>) -> Option<String> {
+        let control = self.control.filter(|control| *control != series.key.environment)?;
+        let of = |id| (self.record, id);
+        comparability::unlike(series.key.metric, of(control), of(series.key.environment))
     }
 
     fn ratio(&self, series: &Series<'_>) -> (Ratio, Option<Effect>) {

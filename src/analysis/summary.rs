@@ -122,13 +122,23 @@ pub enum Missing {
     Withheld,
     /// A value of zero: a ratio would mean nothing.
     Zero,
+    /// It is not of the same in the two: the row's notes say why.
+    Unlike,
 }
 
 /// How large a difference to the control is, for a reader.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Effect {
-    /// Share of the blocks in which the value is above the control's, ties as halves: 0 to 1.
-    pub above: f64,
+    /// Blocks in which the value is above the control's.
+    pub above: u32,
+    /// Those in which it is below.
+    pub below: u32,
+    /// Those in which the two are equal.
+    pub equal: u32,
+    /// The difference is below what the metric's source can show: it is not stated.
+    pub unresolved: bool,
+    /// Even the far end of the interval is less than what matters.
+    pub small: bool,
     /// One clause: `2.9 times the control's, above it in 30 of 30 blocks`.
     pub words: String,
 }

@@ -38,7 +38,7 @@ fn a_ratio_is_taken_inside_blocks() {
     assert!((estimate.value - 1.5).abs() < 1e-9 && *pairs == 8);
     assert!((interval.low - 1.5).abs() < 1e-9 && (interval.high - 1.5).abs() < 1e-9);
     assert_eq!(row(&summary, "native", READY).ratio, Ratio::Control);
-    assert_eq!(docker.effect.as_ref().unwrap().above, 1.0);
+    assert_eq!(docker.effect.as_ref().unwrap().below, 0);
     let median = docker.median.unwrap();
     let wide = median.interval.unwrap();
     assert!(wide.low < median.value && median.value < wide.high);

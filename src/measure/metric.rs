@@ -59,6 +59,11 @@ const fn memory(name: &'static str, source: &'static str, definition: &'static s
     Metric { name, family, unit, direction, exact: false, resolution: 4096.0, source, definition }
 }
 
+/// What a program has: the more, the better.
+const fn room(name: &'static str, definition: &'static str) -> Metric {
+    Metric { direction: Direction::Bigger, ..memory(name, "/proc/meminfo inside", definition) }
+}
+
 const fn rate(name: &'static str, family: Family, unit: &'static str, definition: &'static str) -> Metric {
     let source = "units counted by the agent over its monotonic clock, held against the host's";
     Metric {
@@ -178,8 +183,11 @@ pub const CATALOGUE: &[Metric] = &[
     memory("memory.standing.idle", PSS, "What serves all instances and stays: dockerd and containerd (PSS)"),
     memory("memory.cgroup.idle", CGROUP, "The idle instance's control group, page cache included"),
     memory("memory.cgroup.peak", CGROUP, "The most its control group ever held"),
-    memory("memory.inside.total", "/proc/meminfo inside", "MemTotal as the program sees it"),
-    memory("memory.inside.available", "/proc/meminfo inside", "MemAvailable as the program sees it, idle"),
+    room(
+        "memory.inside.total",
+        "MemTotal as the program sees it: a machine's own, else the host's, whatever the limit",
+    ),
+    room("memory.inside.available", "MemAvailable as the program sees it, idle: of the same"),
     rate("cpu.integer.rate", Family::Cpu, "iterations/s", "64-bit integer kernel"),
     cost("cpu.integer.host-cpu", Family::Cpu, "ns/iteration"),
     rate("cpu.float.rate", Family::Cpu, "iterations/s", "Double-precision kernel"),

@@ -147,6 +147,7 @@ pub(super) fn ratio_status(ratio: &Ratio) -> &'static str {
         Ratio::Missing(Missing::NoPair) => "no-pair",
         Ratio::Missing(Missing::Withheld) => "withheld",
         Ratio::Missing(Missing::Zero) => "zero",
+        Ratio::Missing(Missing::Unlike) => "unlike",
     }
 }
 

@@ -123,6 +123,7 @@ pub(super) fn missing(ratio: &Ratio) -> Option<&'static str> {
         Ratio::Missing(Missing::NoPair) => Some("no block in which both have a value"),
         Ratio::Missing(Missing::Withheld) => Some("withheld: the sizes seen from inside differ"),
         Ratio::Missing(Missing::Zero) => Some("a value is zero"),
+        Ratio::Missing(Missing::Unlike) => Some("withheld: not of the same in the two"),
         Ratio::Control | Ratio::Stated { .. } => None,
     }
 }

@@ -330,6 +330,7 @@ impl<'a> Running<'a> {
         }
         let began = Instant::now();
         let mut result = self.run_cell(block, position, cell)?;
+        self.images.retain(|id, _| !self.log.images.contains(id));
         self.pace.took(&environment, block.role, Instant::now().since(began));
         let disturbed = std::mem::take(&mut result.disturbed);
         self.learn(&environment, result)?;
@@ -360,8 +361,8 @@ impl<'a> Running<'a> {
             seed: self.plan.seed ^ u64::from(block.index),
             expected: known.and_then(|one| one.inspection.as_ref()),
             agent_sha256: self.agents.get(&cell.environment).unwrap_or(&self.context.agent_sha256),
-            // An exact figure: once is enough.
-            image_bytes: if measured { self.images.remove(&cell.environment) } else { None },
+            // An exact figure: once is enough, but a start that failed has not taken it.
+            image_bytes: self.images.get(&cell.environment).copied().filter(|_| measured),
             stop: &self.context.stop,
             slower_permille: spec.map_or(0, |one| one.slower_permille),
             cpus: &self.context.cpus.instances,

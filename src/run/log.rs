@@ -1,5 +1,7 @@
 //! Where samples go the moment they are known: to disk first, then to whoever watches.
 
+use std::collections::BTreeSet;
+
 use super::Event;
 use crate::journal::{Record, WriteError, Writer};
 use crate::measure::sample::Accelerator;
@@ -12,11 +14,13 @@ pub(super) struct Log<'a> {
     pub events: &'a dyn Fn(Event),
     pub measured: u64,
     pub failed: u64,
+    /// Environments whose image's size is in the journal.
+    pub images: BTreeSet<String>,
 }
 
 impl<'a> Log<'a> {
     pub(super) fn new(writer: Writer, events: &'a dyn Fn(Event)) -> Self {
-        Self { writer, events, measured: 0, failed: 0 }
+        Self { writer, events, measured: 0, failed: 0, images: BTreeSet::new() }
     }
 
     /// Puts what became known together on disk together.
@@ -28,6 +32,9 @@ impl<'a> Log<'a> {
         records.extend(samples.iter().cloned().map(Record::Sample));
         self.writer.append(&records)?;
         for sample in samples {
+            if &*sample.workload == "image" {
+                self.images.insert(sample.environment.to_string());
+            }
             match sample.outcome {
                 Outcome::Value(_) => self.measured += 1,
                 Outcome::Failed(_) => self.failed += 1,

@@ -437,6 +437,29 @@ fn a_disturbed_block_is_measured_again_and_what_stands_for_it_counts() {
 }
 
 #[test]
+fn an_exact_figure_outlives_a_block_that_is_set_aside_and_a_start_that_fails() {
+    let summary = |ran: &Ran| {
+        let run = ran.read();
+        crate::analysis::summarise(&run, &crate::analysis::Settings::of(&run))
+    };
+    let images = |ran: &Ran| -> Vec<(String, u32)> {
+        let rows = summary(ran).rows.into_iter().filter(|row| row.metric == "disk.image");
+        rows.map(|row| (row.environment, row.n)).collect()
+    };
+    let both = [("a".to_owned(), 1), ("b".to_owned(), 1)];
+    // The first block is loud, and another stands for it.
+    let ran = ran_in(&Scripted { loud: vec![0] }, &plan(&[Role::Measured; 8]), &[], |_| {});
+    assert_eq!(ran.read().set_aside, [SetAside { block: 0, by: Some(8) }]);
+    assert_eq!((images(&ran), summary(&ran).blocks), (both.to_vec(), 8));
+    // The first start fails: the next instance takes it, and the two are held against each other though in two blocks.
+    let never = Fault::Boot(FailureName::NeverReady);
+    let ran = ran_with(&plan(&[Role::Measured; 3]), &[(1, never)], |_| {});
+    assert_eq!(images(&ran), both);
+    let row = summary(&ran).rows.into_iter().find(|row| row.environment == "b" && row.metric == "disk.image");
+    assert_eq!(row.unwrap().ratio.stated().map(|ratio| ratio.value), Some(1.0));
+}
+
+#[test]
 fn a_run_that_is_mostly_disturbed_stays_as_it_is_and_says_so() {
     let loud = Scripted { loud: (0..9).collect() };
     let ran = ran_in(&loud, &plan(&[Role::Measured; 4]), &[], |_| {});

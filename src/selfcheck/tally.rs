@@ -37,6 +37,8 @@ pub struct Selfcheck {
     pub false_alarms: u64,
     /// Upper end of the Clopper-Pearson interval of their share, one-sided 95 %.
     pub most: f64,
+    /// Was anything promised to be seen of what was slowed?
+    pub power_shown: bool,
     /// Were both promises kept, and was that shown?
     pub kept: bool,
 }
@@ -181,7 +183,9 @@ impl Tally {
         let (comparisons, false_alarms) = self.promised();
         let most = most(false_alarms, comparisons);
         self.injected.sort_by(|a, b| a.slower.total_cmp(&b.slower));
-        let kept = comparisons >= ENOUGH && most <= PROMISED && !power_is_refuted(&self.injected);
+        let power_shown = self.injected.iter().any(|one| one.promised > 0);
+        let kept =
+            comparisons >= ENOUGH && most <= PROMISED && power_shown && !power_is_refuted(&self.injected);
         Selfcheck {
             experiments: self.experiments,
             seconds: took.as_secs_f64(),
@@ -194,6 +198,7 @@ impl Tally {
             comparisons,
             false_alarms,
             most,
+            power_shown,
             kept,
         }
     }

@@ -39,6 +39,11 @@ fn a_promise_is_kept_when_it_is_shown_and_not_before() {
     assert!(kept(300, 0) && kept(1000, 4));
     assert!(!kept(299, 0), "too few prove nothing");
     assert!(!kept(300, 1) && !kept(1000, 6) && !kept(0, 0));
+    let silent = Injected { promised: 0, promised_found: 0, ..injected.clone() };
+    let unshown = found(1000, 0, silent);
+    let text = lines(&unshown).join("\n");
+    assert!(!unshown.kept && text.contains("nothing was promised"), "{text}");
+    assert!(text.ends_with("NOT shown to be kept"), "{text}");
     let blind = Injected { promised_found: 30, ..injected.clone() };
     assert!(!found(1000, 0, blind).kept, "what was promised to be seen was not");
 }

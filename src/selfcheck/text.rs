@@ -23,6 +23,9 @@ pub fn lines(found: &Selfcheck) -> Vec<String> {
     if power_is_refuted(&found.injected) {
         lines.push("  fewer were found than were said to be seen with 95 % probability".to_owned());
     }
+    if !found.power_shown {
+        lines.push("  no row said that it would see what was slowed: nothing was promised of that, so nothing is shown".to_owned());
+    }
     lines.extend(found.named.iter().take(NAMED).map(|one| format!("  false alarm: {one}")));
     if found.named.len() > NAMED {
         lines.push(format!("  and {} more", found.named.len() - NAMED));
@@ -37,7 +40,11 @@ pub fn lines(found: &Selfcheck) -> Vec<String> {
         found.false_alarms,
         percent(found.most),
         percent(PROMISED),
-        if found.kept { "kept" } else { "NOT kept" }
+        match found.kept {
+            true => "kept",
+            false if found.most <= PROMISED && !power_is_refuted(&found.injected) => "NOT shown to be kept",
+            false => "NOT kept",
+        }
     ));
     lines
 }

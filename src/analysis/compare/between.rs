@@ -45,7 +45,8 @@ pub(super) fn weigh(base: &Logs, new: &Logs, floor: f64, options: &Options) -> W
         sight = Sight::Pair { error, freedom, base, new, alpha: options.alpha };
     }
     let interval = half.map(|(below, above)| (shift - below, shift + above));
-    Weighed::Evidence(Evidence { shift, interval, p, sight })
+    let sessions = Some((of_base.len(), of_new.len()));
+    Weighed::Evidence(Evidence { shift, interval, p, sight, unresolved: false, sessions })
 }
 
 /// Standard deviation of one session's value, and its degrees of freedom.

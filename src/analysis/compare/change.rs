@@ -97,6 +97,8 @@ pub struct Change {
     pub verdict: Verdict,
     /// Is the change larger than what matters? `None` where the interval does not say.
     pub large: Option<bool>,
+    /// No decision should rest on this row alone, though one may on others: too few of the sessions hold enough of it.
+    pub advisory: bool,
     /// What a reader should know beside it.
     pub notes: Vec<String>,
 }
@@ -104,23 +106,25 @@ pub struct Change {
 /// One side of a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Side {
-    /// Sessions that hold values.
+    /// Sessions that the answer rests on: those that hold values, and enough of them where it has noise.
     pub sessions: u32,
-    /// Values.
+    /// Values, of all sessions.
     pub n: u32,
     /// Failures.
     pub failed: u32,
     /// Median of the sessions' medians, in the metric's unit.
     pub median: Option<f64>,
+    /// What was compared where that is not the value: its ratio to native, of a start to one native fork and exec.
+    pub ratio: Option<f64>,
 }
 
 /// The answer of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Faster, or smaller where it is bytes.
+    /// Faster; of bytes: smaller, or larger where more is better.
     Better,
-    /// Slower, or larger.
+    /// The other way.
     Worse,
     /// It moved, and this version does not know which way is good.
     Changed,
@@ -151,7 +155,7 @@ pub enum Why {
     Zero,
     /// An exact metric that was not the same all through one side.
     NotExact,
-    /// Its sizes seen from inside differ, or are not known: see the run's own report.
+    /// The two are not of the same: see the notes, or the run's own report for the sizes seen from inside.
     Withheld,
 }
 
@@ -160,9 +164,13 @@ impl Change {
     #[must_use]
     pub fn words(&self) -> String {
         let bytes = self.unit == "bytes";
+        let bigger = self.direction == Some(Direction::Bigger);
         match self.verdict {
-            Verdict::Better => if bytes { "smaller" } else { "faster" }.to_owned(),
-            Verdict::Worse => if bytes { "larger" } else { "slower" }.to_owned(),
+            // Bytes are said to be what they are, whichever of the two is good.
+            Verdict::Better if bytes => if bigger { "larger" } else { "smaller" }.to_owned(),
+            Verdict::Worse if bytes => if bigger { "smaller" } else { "larger" }.to_owned(),
+            Verdict::Better => "faster".to_owned(),
+            Verdict::Worse => "slower".to_owned(),
             Verdict::Changed => "changed".to_owned(),
             Verdict::NoDifference { most } => format!("no difference larger than {:.1} %", most * 100.0),
             Verdict::Same => "the same".to_owned(),
@@ -182,7 +190,9 @@ impl Why {
             Self::NotInNew => "nothing was measured in the new run",
             Self::Zero => "a value is zero",
             Self::NotExact => "an exact metric that was not the same all through",
-            Self::Withheld => "the sizes seen from inside differ or are not known",
+            Self::Withheld => {
+                "the sizes seen from inside differ or are not known, or it is not of the same work"
+            }
         }
     }
 }

@@ -13,6 +13,10 @@ pub(super) struct Evidence {
     pub p: f64,
     /// What decides how small a shift can be seen.
     pub sight: Sight,
+    /// The difference is below what the metric's source can show: it is not stated.
+    pub unresolved: bool,
+    /// Sessions a side that it rests on; `None` where blocks are the unit.
+    pub sessions: Option<(usize, usize)>,
 }
 
 /// By which test a row was judged, as far as its power depends on it.

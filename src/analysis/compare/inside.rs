@@ -15,7 +15,6 @@ use crate::analysis::comparability;
 use crate::analysis::group::{Key, Series, group, kind_of};
 use crate::analysis::pair;
 use crate::analysis::statistics::{signed_rank, walsh::Walsh};
-use crate::environment::Kind;
 use crate::journal::Run;
 use crate::measure::metric;
 use crate::suite::EnvironmentSpec;
@@ -32,7 +31,7 @@ pub fn inside(run: &Run, base: &str, new: &str, options: &Options) -> Result<Com
     let groups = group(run);
     let rows: Vec<Row<'_>> = pairs(&groups.series, run, of_base, of_new)
         .filter(|(key, ..)| options.only.holds(key.environment, key.workload, key.metric))
-        .map(|(key, base, new)| row(key, kind_of(&of_new.kind), base, new, options))
+        .map(|(key, base, new)| row(run, of_base, of_new, key, (base, new), options))
         .collect();
     if rows.is_empty() {
         return Err(Refusal::NothingInCommon);
@@ -87,26 +86,30 @@ fn pairs<'a>(
 }
 
 fn row<'a>(
+    run: &Run,
+    of_base: &EnvironmentSpec,
+    of_new: &EnvironmentSpec,
     key: Key<'a>,
-    kind: Kind,
-    base: Option<&'a Series<'a>>,
-    new: Option<&'a Series<'a>>,
+    (base, new): (Option<&'a Series<'a>>, Option<&'a Series<'a>>),
     options: &Options,
 ) -> Row<'a> {
+    let unlike = comparability::unlike(key.metric, (&run.record, &of_base.id), (&run.record, &of_new.id));
     let weighed = match (base, new) {
         (None, _) => Weighed::Not(Why::NotInBase),
         (_, None) => Weighed::Not(Why::NotInNew),
+        _ if unlike.is_some() => Weighed::Not(Why::Withheld),
         (Some(base), Some(new)) if new.exact() => exact::weigh(&[base], &[new]),
         (Some(base), Some(new)) => weigh(base, new, options),
     };
     Row {
         key,
-        kind,
+        kind: kind_of(&of_new.kind),
         metric: metric::find(key.metric),
         base: base.into_iter().collect(),
         new: new.into_iter().collect(),
         weighed,
-        notes: Vec::new(),
+        compared: None,
+        notes: unlike.into_iter().collect(),
     }
 }
 
@@ -129,5 +132,7 @@ fn weigh(base: &Series<'_>, new: &Series<'_>, options: &Options) -> Weighed {
         interval: signed_rank_ends(&walsh, logs.len(), options.alpha),
         p: (2.0 * signed_rank::p_above(&logs, 0.0).min(signed_rank::p_below(&logs, 0.0))).min(1.0),
         sight: Sight::Blocks(logs),
+        unresolved: pair::unresolved(&pairs, new.resolution()),
+        sessions: None,
     })
 }

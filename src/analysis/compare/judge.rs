@@ -1,5 +1,6 @@
 //! From evidence to verdicts, all rows of a comparison together.
 
+use super::between::ENOUGH_SESSIONS;
 use super::change::{Change, Side, Verdict, Why};
 use super::evidence::Evidence;
 use super::options::Options;
@@ -34,6 +35,8 @@ pub(super) struct Row<'a> {
     pub base: Vec<&'a Series<'a>>,
     pub new: Vec<&'a Series<'a>>,
     pub weighed: Weighed,
+    /// What was compared of either side, where that is not the value.
+    pub compared: Option<(f64, f64)>,
     pub notes: Vec<String>,
 }
 
@@ -83,8 +86,12 @@ fn judge(row: Row<'_>, adjusted: Option<f64>, level: f64, options: &Options) -> 
         detectable: None,
         verdict: Verdict::Undecided(Why::TooFew),
         large: None,
+        advisory: false,
         notes: row.notes,
     };
+    if let Some((base, new)) = row.compared {
+        (change.base.ratio, change.new.ratio) = (Some(base), Some(new));
+    }
     failures(&mut change);
     match row.weighed {
         Weighed::Not(why) => change.verdict = Verdict::Undecided(why),
@@ -104,6 +111,9 @@ fn facts(change: &mut Change, base: f64, new: f64) {
 }
 
 fn noisy(change: &mut Change, evidence: &Evidence, level: f64, options: &Options) {
+    if let Some((base, new)) = evidence.sessions {
+        rests_on(change, base, new);
+    }
     let interval = evidence.interval;
     change.change = Some(Estimate {
         value: evidence.shift.exp(),
@@ -118,13 +128,35 @@ fn noisy(change: &mut Change, evidence: &Evidence, level: f64, options: &Options
         () => None,
     });
     change.verdict = match (change.p_adjusted, interval) {
-        (Some(p), _) if p <= options.alpha => moved(change.direction, evidence.shift > 0.0),
+        // With many ties the test can refuse where the estimate is nothing: then there is no way it moved.
+        (Some(p), _) if p <= options.alpha && evidence.shift != 0.0 && !evidence.unresolved => {
+            moved(change.direction, evidence.shift > 0.0)
+        }
         (_, None) => Verdict::Undecided(Why::TooFew),
         (_, Some((low, high))) if change.large == Some(false) => {
             Verdict::NoDifference { most: high.exp_m1().abs().max(low.exp_m1().abs()) }
         }
         _ => Verdict::Undecided(Why::Inconclusive),
     };
+    if evidence.unresolved {
+        change.notes.push("the difference is below what its source can show".to_owned());
+    }
+}
+
+/// What too few blocks were measured of is no session's value, and what fewer than five sessions hold is judged by what
+/// sessions are assumed to do.
+fn rests_on(change: &mut Change, base: usize, new: usize) {
+    let (of_base, of_new) = (change.base.sessions, change.new.sessions);
+    change.base.sessions = u32::try_from(base).unwrap_or(u32::MAX);
+    change.new.sessions = u32::try_from(new).unwrap_or(u32::MAX);
+    change.advisory = base < ENOUGH_SESSIONS;
+    for (used, held, side) in [(base, of_base, "base"), (new, of_new, "new runs")] {
+        if used < held as usize {
+            change.notes.push(format!(
+                "rests on {used} of {held} sessions of the {side}: the others hold too few blocks of it"
+            ));
+        }
+    }
 }
 
 fn moved(direction: Option<Direction>, up: bool) -> Verdict {
@@ -156,5 +188,6 @@ fn side(sessions: &[&Series<'_>]) -> Side {
         n: count(sessions.iter().map(|one| one.taken.len()).sum()),
         failed: sessions.iter().flat_map(|one| one.failed.values()).sum(),
         median: order::median_of(&medians),
+        ratio: None,
     }
 }

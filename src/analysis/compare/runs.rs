@@ -35,12 +35,12 @@ pub fn runs(base: &[&Run], new: &[&Run], options: &Options) -> Result<Comparison
     Ok(Comparison {
         basis: if options.across { Basis::RatiosToNative } else { Basis::Values },
         design: Design::Sessions { base: count(base), new: count(new) },
-        advisory: advisory(base.len(), &forbidding),
+        advisory: advisory(base.len(), options.across).or_else(|| few(&rows)),
         alpha: options.alpha,
         power: options.power,
         family: judge::family(&rows),
         findings: finding::of(&rows),
-        rows: hints(rows, &named),
+        rows: hints(rows, &forbidding.iter().chain(&named).collect::<Vec<_>>()),
         differences: forbidding.into_iter().chain(named).collect(),
         warnings,
     })
@@ -59,10 +59,10 @@ fn all_mismatches<'a>(first: &Run, others: impl Iterator<Item = &'a &'a Run>) ->
     all
 }
 
-fn advisory(sessions: usize, forbidding: &[Mismatch]) -> Option<String> {
-    if !forbidding.is_empty() {
+fn advisory(sessions: usize, across: bool) -> Option<String> {
+    if across {
         return Some(
-            "the runs are not of one host, kernel and suite: only their ratios to native are compared"
+            "runs that need not be of one host, kernel and suite: what is compared is their ratios to native"
                 .to_owned(),
         );
     }
@@ -74,13 +74,22 @@ fn advisory(sessions: usize, forbidding: &[Mismatch]) -> Option<String> {
     })
 }
 
+/// There are enough runs, and no row has enough of them.
+fn few(rows: &[Change]) -> Option<String> {
+    let mut tested = rows.iter().filter(|row| row.p.is_some()).peekable();
+    tested.peek()?;
+    tested.all(|row| row.advisory).then(|| {
+        format!("no row has {ENOUGH_SESSIONS} sessions of the base with enough blocks: how much sessions differ is assumed")
+    })
+}
+
 /// A shift of an environment of which nothing changed is the host's, or chance.
-fn hints(mut rows: Vec<Change>, named: &[Mismatch]) -> Vec<Change> {
+fn hints(mut rows: Vec<Change>, known: &[&Mismatch]) -> Vec<Change> {
     for row in &mut rows {
         if !matches!(row.verdict, Verdict::Better | Verdict::Worse) || row.exact {
             continue;
         }
-        let changed: Vec<&str> = named
+        let changed: Vec<&str> = known
             .iter()
             .filter(|one| one.environment.as_ref().is_none_or(|id| *id == row.environment))
             .map(|one| one.what.as_str())

@@ -11,7 +11,7 @@ use super::{control, exact};
 use crate::analysis::comparability;
 use crate::analysis::group::{COLD, Groups, Key, Series, WITHOUT_WORKLOAD, group};
 use crate::analysis::pair;
-use crate::analysis::session::of_block;
+use crate::analysis::session::{self, of_block};
 use crate::analysis::summarise::control;
 use crate::journal::Run;
 use crate::measure::metric::Family;
@@ -81,7 +81,14 @@ impl<'a> Sides<'a> {
             if !options.across && control != Some(key.environment) {
                 notes.extend(host_moved(&key, control, (&base, &new), options));
             }
-            let weighed = weigh(&ours, &theirs, options);
+            let unlike = ours.iter().chain(&theirs).find_map(|one| unlike(&ours, one, options));
+            let weighed = match &unlike {
+                Some(_) => Weighed::Not(Why::Withheld),
+                None => weigh(&ours, &theirs, options),
+            };
+            notes.extend(unlike);
+            let compared = options.across && matches!(weighed, Weighed::Evidence(_));
+            let compared = compared.then(|| compared_of(&ours, &theirs)).flatten();
             let Series { kind, metric, .. } = *series;
             rows.push(Row {
                 key,
@@ -90,6 +97,7 @@ impl<'a> Sides<'a> {
                 base: series_of(&ours),
                 new: series_of(&theirs),
                 weighed,
+                compared,
                 notes,
             });
         }
@@ -189,21 +197,49 @@ fn weigh(base: &[Held<'_>], new: &[Held<'_>], options: &Options) -> Weighed {
     if !filled(new) {
         return Weighed::Not(Why::NotInNew);
     }
-    if first.series.exact() && !options.across {
+    // A fact is one on any host.
+    if first.series.exact() {
         return exact::weigh(&series_of(base), &series_of(new));
     }
-    // Starts are held against a burst of them, where every session has one: one native start is too short to be steady.
-    let burst = base.iter().chain(new).all(|one| burst(one).is_some());
-    let log = |one: &Held<'_>| match (options.across, burst) {
-        (false, _) => log_values(one),
-        (true, false) => log_ratios(one),
-        (true, true) => log_bursts(one),
-    };
+    let by_burst = by_burst(base, new);
+    let log = |one: &Held<'_>| if options.across { log_against(one, by_burst) } else { log_values(one) };
     let logs = |side: &[Held<'_>]| side.iter().filter(|one| !one.series.taken.is_empty()).map(log).collect();
     match (logs(base), logs(new)) {
         (Ok(of_base), Ok(of_new)) => between::weigh(&of_base, &of_new, floor(first.series), options),
         (Err(why), _) | (_, Err(why)) => Weighed::Not(why),
     }
+}
+
+/// Starts are held against a burst of them, where every session has one: one native start is too short to be steady.
+fn by_burst(base: &[Held<'_>], new: &[Held<'_>]) -> bool {
+    base.iter().chain(new).all(|one| burst(one).is_some())
+}
+
+/// The logarithm of what is compared across hosts, for each block.
+fn log_against(held: &Held<'_>, by_burst: bool) -> Result<Vec<f64>, Why> {
+    if by_burst { log_bursts(held) } else { log_ratios(held) }
+}
+
+/// The ratios that are compared across hosts: of each side, what its sessions say on average.
+fn compared_of(base: &[Held<'_>], new: &[Held<'_>]) -> Option<(f64, f64)> {
+    let by_burst = by_burst(base, new);
+    let of = |side: &[Held<'_>]| {
+        let logs = side.iter().filter_map(|one| log_against(one, by_burst).ok());
+        let sessions: Vec<_> = logs.filter_map(|logs| session::Session::of(&logs)).collect();
+        (!sessions.is_empty()).then(|| session::mean(&sessions).exp())
+    };
+    Some((of(base)?, of(new)?))
+}
+
+/// Why a session's row is not of the same as the first one's, or where ratios are compared as its own control's.
+fn unlike(ours: &[Held<'_>], other: &Held<'_>, options: &Options) -> Option<String> {
+    let Key { metric, environment: id, .. } = other.series.key;
+    let record = &other.session.run.record;
+    let first = ours.first().map_or(record, |one| &one.session.run.record);
+    let control = control(record).filter(|_| options.across && !other.series.exact());
+    let in_control =
+        control.and_then(|control| comparability::unlike(metric, (record, control), (record, id)));
+    in_control.or_else(|| comparability::unlike(metric, (first, id), (record, id)))
 }
 
 /// ln(value) for each block.
@@ -228,6 +264,7 @@ fn is_startup(series: &Series<'_>) -> bool {
 }
 
 /// ln(value · rate of the burst) for each block: how many native starts of a burst the start takes.
+/// Values are in ms, rates for each second.
 fn log_bursts(held: &Held<'_>) -> Result<Vec<f64>, Why> {
     may_state(held)?;
     let Some(burst) = burst(held) else { return Ok(Vec::new()) };
@@ -235,7 +272,7 @@ fn log_bursts(held: &Held<'_>) -> Result<Vec<f64>, Why> {
     if pairs.iter().any(|pair| pair.value <= 0.0 || pair.control <= 0.0) {
         return Err(Why::Zero);
     }
-    Ok(pairs.iter().map(|pair| pair.value.ln() + pair.control.ln()).collect())
+    Ok(pairs.iter().map(|pair| pair.value.ln() + (pair.control / 1e3).ln()).collect())
 }
 
 /// May the session state ratios to its control, and which is that?

@@ -154,7 +154,10 @@ fn a_value_that_never_moved_is_not_silent() {
     };
     let base: Vec<Run> = (0..5).map(|_| with(1e8)).collect();
     let verdict = |bytes| row(&compared(&base, &[with(bytes)]), "docker", "memory.inside.total").verdict;
-    assert_eq!(verdict(2e8), Verdict::Worse);
+    // More to have is better, and yet larger.
+    assert_eq!(verdict(2e8), Verdict::Better);
+    let more = compared(&base, &[with(2e8)]);
+    assert_eq!(row(&more, "docker", "memory.inside.total").words(), "larger");
     assert!(matches!(verdict(1e8), Verdict::NoDifference { .. }));
     // One page more is less than its source counts in.
     assert!(matches!(verdict(1e8 + 4096.0), Verdict::NoDifference { .. }));
@@ -428,6 +431,92 @@ fn two_names_of_one_thing_inside_a_run() {
     assert_eq!(missing, "r1 has no environment \"podman\"; it has native, docker");
     run.record.environments[1].inspection = None;
     assert!(matches!(inside(&run, "native", "docker", &options), Err(Refusal::NotAlike { .. })));
+}
+
+#[test]
+fn what_did_not_move_has_no_direction_and_what_is_below_the_resolution_no_verdict() {
+    let with = |new: &dyn Fn(u32) -> f64, step: f64| {
+        let mut run = run(40);
+        for block in 2..42 {
+            run.samples.push(sample(block, "native", READY, step));
+            run.samples.push(sample(block, "docker", READY, new(block)));
+        }
+        inside(&run, "native", "docker", &Options::default()).unwrap().rows[0].clone()
+    };
+    // Thirty ties and ten blocks in which it is larger: the test refuses, and the estimate is nothing.
+    let ties = with(&|block| if block % 4 == 0 { 103.0 } else { 100.0 }, 100.0);
+    assert!(ties.p_adjusted.unwrap() < 0.01 && ties.change.unwrap().value == 1.0, "{ties:?}");
+    assert!(!matches!(ties.verdict, Verdict::Better | Verdict::Worse), "{ties:?}");
+    // Half a microsecond more in every block, of a clock of one.
+    let below = with(&|_| 0.0025, 0.002);
+    assert_eq!(below.verdict, Verdict::Undecided(Why::Inconclusive), "{below:?}");
+    assert!(below.notes[0].contains("below what its source can show"));
+}
+
+#[test]
+fn what_is_not_of_the_same_work_is_withheld() {
+    let mut run = session(100.0, 1);
+    for block in 2..14 {
+        for environment in ["native", "docker"] {
+            run.samples.push(sample(block, environment, "memory.total.peak", 1e8 + f64::from(block)));
+        }
+    }
+    let peak = |run: &Run| {
+        let of = inside(run, "native", "docker", &Options::default()).unwrap();
+        row(&of, "docker", "memory.total.peak").clone()
+    };
+    assert_ne!(peak(&run).verdict, Verdict::Undecided(Why::Withheld));
+    run.record.plan.suite.environments[1].workloads = Some(Vec::new());
+    let peak = peak(&run);
+    assert_eq!(peak.verdict, Verdict::Undecided(Why::Withheld));
+    assert!(peak.notes[0].contains("do not run the same workloads"), "{:?}", peak.notes);
+    let summary = crate::analysis::summarise(&run, &crate::analysis::Settings::of(&run));
+    let of_docker = |metric: &str| {
+        summary.rows.iter().find(|row| row.environment == "docker" && row.metric == metric).unwrap()
+    };
+    let found = of_docker("memory.total.peak");
+    assert_eq!(found.ratio, crate::analysis::Ratio::Missing(crate::analysis::Missing::Unlike));
+    assert!(found.notes.iter().any(|note| note.starts_with("no ratio: ")));
+    assert!(of_docker(READY).ratio.stated().is_some());
+}
+
+#[test]
+fn a_row_that_rests_on_few_of_many_sessions_says_so() {
+    let mut base = sessions(5, 100.0, 0.004);
+    for run in &mut base[..2] {
+        run.samples.retain(|sample| sample.environment == "native" || sample.block < 6);
+    }
+    let comparison = compared(&base, &[session(108.0, 9)]);
+    assert_eq!(comparison.advisory, None, "native has five");
+    let docker = row(&comparison, "docker", READY);
+    assert!(docker.advisory && docker.base.sessions == 3, "{docker:?}");
+    assert!(docker.notes.iter().any(|note| note.starts_with("rests on 3 of 5 sessions")), "{docker:?}");
+    assert!(!row(&comparison, "native", READY).advisory);
+}
+
+#[test]
+fn across_hosts_it_is_always_advisory_facts_are_facts_and_another_agent_is_named() {
+    let with = |bytes: f64, level: f64, seed| {
+        let mut run = session(level, seed);
+        for block in 2..14 {
+            run.samples.push(sample(block, "docker", "disk.image", bytes));
+        }
+        run
+    };
+    let base: Vec<Run> = (0..5).map(|seed| with(1000.0, 100.0, seed)).collect();
+    let options = Options { across: true, ..Options::default() };
+    let comparison = runs(&refs(&base), &[&with(1001.0, 100.0, 9)], &options).unwrap();
+    assert!(comparison.advisory.is_some(), "though nothing differs and there are five");
+    let image = row(&comparison, "docker", "disk.image");
+    assert_eq!((image.verdict, image.base.ratio), (Verdict::Worse, None));
+    let ready = row(&comparison, "docker", READY);
+    assert!((ready.base.ratio.unwrap() - 10.0).abs() < 0.01, "{ready:?}");
+    let mut moved = with(1000.0, 300.0, 9);
+    moved.record.agent_sha256 = "other".into();
+    let comparison = runs(&refs(&base), &[&moved], &options).unwrap();
+    let ready = row(&comparison, "docker", READY);
+    assert_eq!(ready.verdict, Verdict::Worse);
+    assert!(ready.notes.contains(&"changed with it: agent".to_owned()), "{:?}", ready.notes);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! The interval between two order statistics covers the median with a probability that depends on n alone, whatever
 //! the distribution. Between the two that lie closest around the confidence asked for, Hettmansperger and Sheather
 //! (1986) interpolate. The bootstrap's own distribution of a median is also known in closed form, and its
-//! percentiles cover 87 to 98 % at small n (docs/statistics.md has the comparison), so this takes its place.
+//! percentiles fall on the order statistics, so that what they cover jumps with n (docs/statistics.md): this takes its place.
 
 use super::normal::binomial_cdf;
 

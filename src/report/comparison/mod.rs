@@ -4,7 +4,7 @@
 //! counted, and every row that is shown says what it could not have seen.
 
 use crate::analysis::Estimate;
-use crate::analysis::compare::{Change, Comparison, Finding, Side, Verdict, Why};
+use crate::analysis::compare::{Basis, Change, Comparison, Finding, Side, Verdict, Why};
 use crate::analysis::matters::headline;
 use crate::report::clean::{clean, sentence};
 use crate::report::csv::accelerator;
@@ -41,7 +41,15 @@ impl Shown<'_> {
     /// What must be known before any row is believed.
     fn cautions(&self) -> Vec<String> {
         let advisory = self.comparison.advisory.iter().map(|why| format!("advisory: {}", sentence(why)));
-        advisory.chain(self.comparison.warnings.iter().map(|one| sentence(one).into_owned())).collect()
+        let basis = (self.comparison.basis == Basis::RatiosToNative).then(|| {
+            "compared are not the values but their ratios to each run's own native control, those of starts to its native \
+             fork and exec where both have it; exact figures are compared as they are"
+                .to_owned()
+        });
+        advisory
+            .chain(basis)
+            .chain(self.comparison.warnings.iter().map(|one| sentence(one).into_owned()))
+            .collect()
     }
 
     /// What moved, one line each, with what to know of it below.
@@ -148,12 +156,14 @@ fn side(side: &Side, unit: &str) -> String {
     let Some(median) = side.median else {
         return if side.failed > 0 { format!("all {} failed", side.failed) } else { "–".to_owned() };
     };
+    let compared =
+        side.ratio.map(|ratio| format!("{}× native: ", quantity::number(ratio, 3))).unwrap_or_default();
     let n = if side.sessions > 1 {
         format!("{}×, n={}", side.sessions, side.n)
     } else {
         format!("n={}", side.n)
     };
-    format!("{} ({n})", quantity::value(median, unit))
+    format!("{compared}{} ({n})", quantity::value(median, unit))
 }
 
 fn could_have_seen(row: &Change) -> String {

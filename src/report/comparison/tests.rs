@@ -59,6 +59,20 @@ fn a_run_against_its_equal_has_nothing_to_tell() {
 }
 
 #[test]
+fn across_hosts_the_ratios_that_were_compared_are_shown_and_said_to_be() {
+    let (base, new) = slower();
+    let options = Options { across: true, ..Options::default() };
+    let comparison = runs(&[&base], &[&new], &options).unwrap();
+    let shown = shown(&comparison, true);
+    for text in [shown.terminal(140), shown.markdown()] {
+        assert!(
+            text.contains("× native") && text.contains("ratios to each run's own native control"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn changes_are_signed_and_large_ones_are_factors() {
     use crate::analysis::Interval;
     let with = |value: f64, low, high| change(&Estimate { value, interval: Some(Interval { low, high }) });

@@ -16,7 +16,7 @@ use super::plot::Plot;
 use super::quantity;
 use super::terminal::alarms;
 use super::view::{View, bigger_is_better, missing};
-use crate::analysis::{Ratio, Row};
+use crate::analysis::{Estimate, Latency, Outlier, OutlierClass, Ratio, Row};
 use crate::measure::metric::{self, CATALOGUE, Direction, Family, Metric};
 use crate::measure::sample::Accelerator;
 use crate::measure::sample::{FailureName, Outcome};
@@ -50,6 +50,7 @@ pub(super) fn page(view: &View<'_>, plots: &[Plot]) -> Result<String, Error> {
         suite => clean(&suite.name),
         description => clean(&suite.description),
         version => clean(&record.isocost_version),
+        reporter => env!("CARGO_PKG_VERSION"),
         seed => record.plan.seed.to_string(),
         blocks => quantity::counted(u64::from(view.summary.blocks), "measured block"),
         limits => facts::limits(&suite.limits),
@@ -64,6 +65,8 @@ pub(super) fn page(view: &View<'_>, plots: &[Plot]) -> Result<String, Error> {
         warnings => Serde(record.warnings.iter().map(|text| sentence(text)).collect::<Vec<_>>()),
         plots => plots.iter().map(picture).collect::<Vec<_>>(),
         families => Serde(families(view)),
+        latencies => Serde(latencies(view)),
+        control_id => view.control().map_or("native".to_owned(), |one| one.name.clone()),
         failures => Serde(failures(view)),
         exact => Serde(exact(view)),
         host => Serde(facts::host(record)),
@@ -108,7 +111,7 @@ struct Line {
     failures: String,
     median: String,
     ratio: String,
-    verdict: &'static str,
+    verdict: String,
     /// In how many blocks.
     agreeing: String,
     notes: Vec<String>,
@@ -162,8 +165,6 @@ fn line(view: &View<'_>, row: &Row) -> Line {
         Ratio::Stated { estimate, .. } => quantity::ratio(estimate),
         none => missing(none).unwrap_or_default().to_owned(),
     };
-    let outliers = row.outliers.len() as u64;
-    let outliers = (outliers > 0).then(|| format!("{} far out", quantity::counted(outliers, "value")));
     Line {
         environment: environment.map_or_else(|| clean(&row.environment).into_owned(), |one| one.name.clone()),
         what: environment.map_or("", |one| one.what()),
@@ -174,31 +175,100 @@ fn line(view: &View<'_>, row: &Row) -> Line {
         ratio,
         verdict: verdict(row),
         agreeing: agreeing(row),
-        notes: row.notes.iter().map(|note| clean(note).into_owned()).chain(outliers).collect(),
+        notes: row.notes.iter().map(|note| clean(note).into_owned()).chain(outliers(row)).collect(),
     }
 }
 
-/// Worse or better than native, where the whole interval says so.
-fn verdict(row: &Row) -> &'static str {
-    let Some(interval) = row.ratio.stated().and_then(|ratio| ratio.interval) else { return "" };
+/// Worse or better than native, where the whole interval says so and the metric's source can show it.
+fn verdict(row: &Row) -> String {
+    let Some(interval) = row.ratio.stated().and_then(|ratio| ratio.interval) else { return String::new() };
+    if row.effect.as_ref().is_some_and(|effect| effect.unresolved) {
+        return "no difference that its source could show".to_owned();
+    }
     let more = if interval.low > 1.0 {
         true
     } else if interval.high < 1.0 {
         false
     } else {
-        return "no difference shown";
+        return "no difference shown".to_owned();
     };
-    if more == bigger_is_better(&row.metric) { "better" } else { "worse" }
+    let way = if more == bigger_is_better(&row.metric) { "better" } else { "worse" };
+    let small = row.effect.as_ref().is_some_and(|effect| effect.small);
+    if small { format!("{way}, too little to matter") } else { way.to_owned() }
 }
 
-/// `in 5 of 6 blocks`: those in which the value is on the ratio's side; a tie is half a block.
+/// `above in 5 of 6 blocks`: those in which the value is on the ratio's side; equal ones are counted for themselves.
 fn agreeing(row: &Row) -> String {
     let (Ratio::Stated { estimate, pairs }, Some(effect)) = (&row.ratio, &row.effect) else {
         return String::new();
     };
-    let share = if estimate.value >= 1.0 { effect.above } else { 1.0 - effect.above };
-    let side = if estimate.value >= 1.0 { "above" } else { "below" };
-    format!("{side} in {} of {}", share * f64::from(*pairs), quantity::counted(u64::from(*pairs), "block"))
+    let (side, count) = if estimate.value >= 1.0 { ("above", effect.above) } else { ("below", effect.below) };
+    let parts = [(side, count), ("equal", effect.equal)];
+    let some = parts.iter().filter(|(_, count)| *count > 0).map(|(side, count)| format!("{side} in {count}"));
+    let some: Vec<String> = some.collect();
+    let told = if some.is_empty() { format!("{side} in 0") } else { some.join(", ") };
+    format!("{told} of {}", quantity::counted(u64::from(*pairs), "block"))
+}
+
+/// Outliers that are named.
+const NAMED: usize = 3;
+
+/// `1 severe, 2 mild outliers (block 4: 9.81 ms, …)`: they count like all others.
+fn outliers(row: &Row) -> Option<String> {
+    let of = |class| row.outliers.iter().filter(|one| one.class == class).count();
+    let classes = [(OutlierClass::Severe, "severe"), (OutlierClass::Mild, "mild")];
+    let counts = classes.into_iter().map(|(class, name)| (of(class), name)).filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts.map(|(count, name)| format!("{count} {name}")).collect();
+    let mut far: Vec<_> = row.outliers.iter().collect();
+    far.sort_by(|a, b| b.z.abs().total_cmp(&a.z.abs()));
+    let place = |one: &&Outlier| format!("block {}: {}", one.block, quantity::value(one.value, &row.unit));
+    let mut places: Vec<String> = far.iter().take(NAMED).map(place).collect();
+    if far.len() > NAMED {
+        places.push("…".to_owned());
+    }
+    let word = if far.len() == 1 { "outlier" } else { "outliers" };
+    (!far.is_empty()).then(|| format!("{} {word} ({})", counts.join(", "), places.join(", ")))
+}
+
+/// Quantiles of single operations of one environment.
+#[derive(Debug, Serialize)]
+struct Quantiles {
+    workload: String,
+    environment: String,
+    what: &'static str,
+    operations: u64,
+    /// p50, p90, p99 and the largest.
+    figures: [String; 4],
+}
+
+fn latencies(view: &View<'_>) -> Vec<Quantiles> {
+    let quantiles = |one: &Latency| {
+        let environment = view.environments.iter().find(|known| known.id == one.environment);
+        let figure =
+            |of: &Option<Estimate>| of.map_or("–".to_owned(), |of| quantity::estimate(&of, &one.unit));
+        Quantiles {
+            workload: clean_to(&one.workload, 60).into_owned(),
+            environment: clean_to(&one.environment, 60).into_owned(),
+            what: environment.map_or("", |one| one.what()),
+            operations: one.operations,
+            figures: [
+                figure(&one.p50),
+                figure(&one.p90),
+                figure(&one.p99),
+                quantity::value(one.max, &one.unit),
+            ],
+        }
+    };
+    let mut all: Vec<Quantiles> = view.summary.latencies.iter().map(quantiles).collect();
+    // Environments below each other, as in the other tables.
+    let mut order: Vec<String> = Vec::new();
+    for one in &all {
+        if !order.contains(&one.workload) {
+            order.push(one.workload.clone());
+        }
+    }
+    all.sort_by_key(|one| order.iter().position(|known| *known == one.workload));
+    all
 }
 
 /// Failures of one environment that have one name.

@@ -65,6 +65,31 @@ fn first_comes_what_a_reader_must_know() {
 }
 
 #[test]
+fn both_versions_are_named_where_they_differ_and_equal_blocks_are_counted() {
+    let (mut run, summary) = quick();
+    run.record.isocost_version = "0.0.9".into();
+    let page = whole(&run, &summary).unwrap();
+    let made = format!("Made by Isocost {} of a run by Isocost 0.0.9.", env!("CARGO_PKG_VERSION"));
+    assert!(page.contains(&made) && page.contains("Latencies of single operations"));
+    let mut row = summary.rows.iter().find(|row| row.effect.is_some()).unwrap().clone();
+    let estimate = Estimate { value: 1.0, interval: None };
+    row.ratio = Ratio::Stated { estimate, pairs: 6 };
+    let effect = row.effect.as_mut().unwrap();
+    (effect.above, effect.below, effect.equal) = (0, 0, 6);
+    assert_eq!(agreeing(&row), "equal in 6 of 6 blocks");
+    let effect = row.effect.as_mut().unwrap();
+    (effect.above, effect.below, effect.equal) = (3, 1, 2);
+    assert_eq!(agreeing(&row), "above in 3, equal in 2 of 6 blocks");
+    let interval = Some(crate::analysis::Interval { low: 1.01, high: 1.02 });
+    row.ratio = Ratio::Stated { estimate: Estimate { value: 1.015, interval }, pairs: 6 };
+    let effect = row.effect.as_mut().unwrap();
+    (effect.unresolved, effect.small) = (false, true);
+    assert!(verdict(&row).ends_with("too little to matter"));
+    row.effect.as_mut().unwrap().unresolved = true;
+    assert_eq!(verdict(&row), "no difference that its source could show");
+}
+
+#[test]
 fn kvm_has_no_banner() {
     let run = fixture::quick(6, Accelerator::Kvm);
     let page = whole(&run, &fixture::summarise(&run)).unwrap();

@@ -137,7 +137,15 @@ impl Axis {
         let to = self.high.log10().ceil() as i32;
         let every = usize::try_from((to - from) / 12 + 1).unwrap_or(1);
         let all = (from..=to).step_by(every).flat_map(|e| steps.iter().map(move |s| s * 10_f64.powi(e)));
-        all.filter(|v| self.holds(*v)).collect()
+        let mut all: Vec<f64> = all.filter(|v| self.holds(*v)).collect();
+        // What lies before the first decade would have no tick to its left.
+        let before = [1.0, 2.0, 5.0].map(|s| s * 10_f64.powi(from)).into_iter().find(|v| self.holds(*v));
+        if let (Some(before), 1) = (before, every)
+            && all.first().is_none_or(|first| before * 1.9 < *first)
+        {
+            all.insert(0, before);
+        }
+        all
     }
 
     fn powers_of_two(&self) -> Vec<f64> {
@@ -185,6 +193,8 @@ mod tests {
         assert_eq!(labels(&axis.ticks("ms")), ["0 s", "0.5 s", "1 s"]);
         let axis = Axis::log([1.0, 1312.0].into_iter(), (0.0, 100.0));
         assert_eq!(labels(&axis.ticks("ms")), ["1 ms", "10 ms", "100 ms", "1 s"]);
+        let axis = Axis::log([2.6, 1312.0].into_iter(), (0.0, 100.0));
+        assert_eq!(labels(&axis.ticks("ms")), ["2 ms", "10 ms", "100 ms", "1 s"]);
         let axis = Axis::log([2e6, 3.6e8].into_iter(), (0.0, 100.0));
         assert_eq!(labels(&axis.ticks("bytes")), ["4 MiB", "16 MiB", "64 MiB", "256 MiB"]);
         let axis = Axis::log([0.98, 8.2].into_iter(), (0.0, 100.0));

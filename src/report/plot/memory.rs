@@ -1,4 +1,4 @@
-//! Memory of instance and engine's share from the moment an instance is asked for.
+//! Memory of instance and engine's share from the moment an instance is ready, over the time since it was asked for.
 
 use super::axis::Axis;
 use super::frame::{self, Heading, MARGIN, TICK, WIDTH};
@@ -34,7 +34,7 @@ pub(super) fn make(view: &View<'_>) -> Made {
     let heading = Heading {
         title: "Memory over time".into(),
         subtitle: format!(
-            "Instance and engine's share together, from asking for the instance to the end of its work; {}",
+            "Instance and engine's share together, from its being ready to the end of its work; {}",
             blocks(&lines)
         ),
         alarm: alarm(view),

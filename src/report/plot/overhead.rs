@@ -93,7 +93,7 @@ fn mark(environment: &Environment<'_>, row: &Row) -> Mark {
         row.ratio.stated().filter(sound).map(|r| quantity::slowdown(&r, bigger_is_better(&row.metric)));
     let said = match (&slowdown, &row.ratio) {
         (Some(slowdown), _) => quantity::ratio(slowdown),
-        (None, Ratio::Missing(Missing::Withheld)) => "withheld".to_owned(),
+        (None, Ratio::Missing(Missing::Withheld | Missing::Unlike)) => "withheld".to_owned(),
         (None, Ratio::Missing(Missing::Zero)) => "a value is zero".to_owned(),
         (None, _) => "no pair".to_owned(),
     };
