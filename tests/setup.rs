@@ -184,7 +184,8 @@ fn without_root_and_sudo_it_says_what_root_would_type() {
 /// The folders are this user's before root writes into them, and given back whatever became of the run.
 #[test]
 fn what_root_makes_for_a_user_stays_the_users() {
-    let note = "echo \"$*\" >> \"$HOME/sudo\"; [ \"$1\" != chown ] || exit 0; [ \"$1\" != -E ] || shift; \"$@\"";
+    let note =
+        "echo \"$*\" >> \"$HOME/sudo\"; [ \"$1\" != chown ] || exit 0; [ \"$1\" != -E ] || shift; \"$@\"";
     let host = Host::bare().with("id", "echo 1000").with("sudo", note);
     let work = "ls -d \"$HOME/.cache/isocost\" reports; exit 4";
     let host = host.with("ls", "exec /bin/ls \"$@\"").with("work", work);

@@ -155,7 +155,10 @@ impl Machine {
                 let words = started.process.last_words();
                 assert!(lasted < job.deadline, "{error}; {words}; {}", tail(&console));
             }
-            eprintln!("its kernel came no further (attempt {attempt}), so it is started anew: {}", tail(&console));
+            eprintln!(
+                "its kernel came no further (attempt {attempt}), so it is started anew: {}",
+                tail(&console)
+            );
         }
         unreachable!("the last attempt ends otherwise")
     }
