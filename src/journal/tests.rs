@@ -204,7 +204,7 @@ proptest! {
 
 #[test]
 fn a_line_that_never_ends_is_refused_with_its_number() {
-    let header = b"{\"kind\":\"header\",\"schema\":2,\"run_id\":\"r-1\"}\n";
+    let header = b"{\"record\":\"header\",\"schema\":2,\"run_id\":\"r-1\"}\n";
     let endless = std::io::Read::chain(&header[..], std::io::repeat(b' '));
     match parse_all(endless, 1 << 10, 1 << 16) {
         Err(Broken::Line(_, detail)) => assert!(detail.contains("longer than 65536 bytes"), "{detail}"),
