@@ -7,11 +7,7 @@
 bench:
 	@sh setup/host.sh bench
 	cargo build --release --locked
-	@as_whom=$$(sh setup/host.sh as-whom); \
-	[ -z "$$as_whom" ] || echo "this user may not use the Docker engine: running with $$as_whom"; \
-	$$as_whom target/release/isocost run quick; code=$$?; \
-	[ -z "$$as_whom" ] || sudo chown -R "$$(id -u):$$(id -g)" reports; \
-	exit $$code
+	sh setup/as-owner.sh target/release/isocost run quick
 
 # The tests' programs, not cargo, are run as root where this user may not use the engine.
 test:

@@ -12,6 +12,7 @@ pub mod environment;
 pub mod image;
 pub mod journal;
 pub mod measure;
+pub mod named_file;
 pub mod noise;
 pub mod plan;
 pub mod regression;

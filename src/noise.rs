@@ -3,7 +3,6 @@
 //! In: a time to spend. Out: [`Noise`]. It is an ordinary run of one environment under two names, in a folder that is
 //! removed again: what wavers here is what wavers in a run, with the same program and the same statistics.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use crate::journal::{self, JournalError};
 use crate::measure::clock::Instant;
 use crate::measure::host::{Activity, Look};
 use crate::plan;
+use crate::run::state::Registered;
 use crate::run::{self, Event, RunError, RunOptions};
 use crate::suite::{self, Suite, SuiteError};
 
@@ -76,14 +76,6 @@ pub enum NoiseError {
     /// The run could not be.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// Its folder could not be made.
-    #[error("cannot make a folder in {}: {source}; name another with --cache DIR", path.display())]
-    Folder {
-        /// Where.
-        path: std::path::PathBuf,
-        /// The system's words.
-        source: std::io::Error,
-    },
     /// Its journal could not be read back.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -102,9 +94,10 @@ pub fn measure(options: &NoiseOptions, progress: &dyn Fn(f64)) -> Result<Noise, 
 
 fn measure_by(suite: &Suite, options: &NoiseOptions, progress: &dyn Fn(f64)) -> Result<Noise, NoiseError> {
     let plan = plan::make(suite, SEED);
-    let folder = folder(&options.cache)?;
+    // Where this is killed, `clean` finds it as it finds any run's.
+    let place = Registered::new(&options.cache, None)?;
     let began = Instant::now();
-    let output = folder.path().join("run");
+    let output = place.scratch.join("run");
     let run_options = RunOptions {
         output: output.clone().into(),
         cache: options.cache.clone(),
@@ -135,12 +128,6 @@ const SEED: u64 = 1;
 
 fn suite() -> Result<Suite, SuiteError> {
     suite::parse(include_str!("noise/suite.toml"), "noise.toml")
-}
-
-fn folder(cache: &Path) -> Result<tempfile::TempDir, NoiseError> {
-    let failed = |source| NoiseError::Folder { path: cache.to_owned(), source };
-    std::fs::create_dir_all(cache).map_err(failed)?;
-    tempfile::Builder::new().prefix("noise-").tempdir_in(cache).map_err(failed)
 }
 
 #[cfg(test)]
@@ -184,9 +171,11 @@ mod tests {
         }
         assert!(noise.activity.seconds >= 3.0);
         assert!(told.borrow().is_sorted() && *told.borrow().last().unwrap() > 0.5);
-        let left: Vec<_> =
-            std::fs::read_dir(cache.path()).unwrap().flatten().map(|e| e.file_name()).collect();
-        assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("noise-")), "{left:?}");
+        let left = |folder: &std::path::Path| -> Vec<_> {
+            std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.file_name()).collect()
+        };
+        assert_eq!(left(cache.path()), ["runs"], "nothing is where `clean` does not look");
+        assert!(left(&cache.path().join("runs")).is_empty());
         assert!(!lines(&noise).is_empty());
     }
 }

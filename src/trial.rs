@@ -1,4 +1,5 @@
-//! A run that nobody keeps: a pilot, a check. Its folder is in the cache and goes with it.
+//! A run that nobody keeps: a pilot, a check. Its folder is in a scratch folder of its own, which goes with it: where it
+//! is killed, `clean` and the next run find that as they find any run's.
 //!
 //! In: a plan. Out: the [`Run`], read back from its journal as any other.
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 use crate::environment::agent::StopSignal;
 use crate::journal::{self, JournalError, Run};
 use crate::plan::Plan;
+use crate::run::state::Registered;
 use crate::run::{self, Event, RunError, RunOptions};
 
 /// What such runs are given beside their plan.
@@ -28,14 +30,6 @@ pub enum TrialError {
     /// The run could not be.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// Its folder could not be made.
-    #[error("cannot make a folder in {}: {source}; name another with --cache DIR", path.display())]
-    Folder {
-        /// Where.
-        path: PathBuf,
-        /// The system's words.
-        source: std::io::Error,
-    },
     /// Its journal could not be read back.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -52,10 +46,8 @@ impl Trial {
         budget: Option<Duration>,
         events: &dyn Fn(Event),
     ) -> Result<Run, TrialError> {
-        let failed = |source| TrialError::Folder { path: self.cache.clone(), source };
-        std::fs::create_dir_all(&self.cache).map_err(failed)?;
-        let folder = tempfile::Builder::new().prefix("trial-").tempdir_in(&self.cache).map_err(failed)?;
-        let output = folder.path().join("run");
+        let place = Registered::new(&self.cache, None)?;
+        let output = place.scratch.join("run");
         let options = RunOptions {
             output: output.clone().into(),
             cache: self.cache.clone(),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use isocost::environment::agent::{AgentListener, StopSignal, Watch};
+use isocost::environment::native::NativeEnvironment;
 use isocost::environment::qemu::{QemuEnvironment, version};
 use isocost::environment::{Environment, RunContext};
 use isocost::measure::clock::Instant;
@@ -80,11 +81,27 @@ fn as_a_process() {
     }
 }
 
-/// `None`, with a named skip, where it cannot be prepared; in CI that is a failure.
-fn environment(misdeed: Misdeed, deadline: Duration, scratch: &Path) -> Option<QemuEnvironment> {
+#[test]
+fn an_end_that_does_not_come_is_waited_for_as_long_as_the_suite_says() {
+    let scratch = tempfile::tempdir_in("/var/tmp").unwrap();
+    let context =
+        RunContext { stop_deadline: SHORT, ..context(Misdeed::HangAfterHello, PATIENT, scratch.path()) };
+    let mut native = NativeEnvironment::new("native", context);
+    native.prepare().unwrap();
+    let instance = native.boot().unwrap();
+    let began = Instant::now();
+    let failure = instance.stop().unwrap_err().failure;
+    assert_eq!(failure.name, FailureName::TimedOut, "{failure:?}");
+    let took = Instant::now().since(began);
+    assert!(took >= SHORT && took < SHORT * 10, "{took:?}");
+    native.dispose().unwrap();
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}
+
+fn context(misdeed: Misdeed, deadline: Duration, scratch: &Path) -> RunContext {
     let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache");
     std::fs::create_dir_all(&cache).unwrap();
-    let context = RunContext {
+    RunContext {
         run_id: "test-hostile".into(),
         agent: Arc::from(hostile::program(misdeed)),
         agent_sha256: String::new(),
@@ -94,8 +111,14 @@ fn environment(misdeed: Misdeed, deadline: Duration, scratch: &Path) -> Option<Q
         limits: Limits { cpus: 1, memory_bytes: 256 << 20 },
         cpus: isocost::measure::host::CpuPlacement::here(1),
         start_deadline: deadline,
+        stop_deadline: deadline,
         stop: StopSignal::new().unwrap(),
-    };
+    }
+}
+
+/// `None`, with a named skip, where it cannot be prepared; in CI that is a failure.
+fn environment(misdeed: Misdeed, deadline: Duration, scratch: &Path) -> Option<QemuEnvironment> {
+    let context = context(misdeed, deadline, scratch);
     let spec = QemuSpec {
         machine: Machine::Microvm,
         accelerator: AcceleratorChoice::Tcg,

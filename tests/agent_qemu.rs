@@ -39,6 +39,7 @@ fn environment(machine: Machine, disk: DiskFormat, scratch: &Path) -> Option<Qem
         limits: Limits { cpus: 2, memory_bytes: MEMORY_BYTES },
         cpus: isocost::measure::host::CpuPlacement::here(2),
         start_deadline: PATIENT,
+        stop_deadline: PATIENT,
         stop: StopSignal::new().unwrap(),
     };
     let spec =

@@ -37,6 +37,7 @@ fn unprepared(
         limits: Limits { cpus: 1, memory_bytes: 256 << 20 },
         cpus: isocost::measure::host::CpuPlacement::here(1),
         start_deadline: deadline,
+        stop_deadline: deadline,
         stop: stop.clone(),
     };
     let spec = QemuSpec {

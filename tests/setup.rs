@@ -44,6 +44,8 @@ impl Host {
     /// With a program that does this.
     fn with(self, name: &str, script: &str) -> Self {
         let path = self.bin().join(name);
+        // One of the usual programs is a link to this host's own.
+        let _ = fs::remove_file(&path);
         fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         self
@@ -177,6 +179,37 @@ fn without_root_and_sudo_it_says_what_root_would_type() {
     let (code, text) = said(&mut command);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("as root, run: sh setup/host.sh bench"), "{text}");
+}
+
+/// The folders are this user's before root writes into them, and given back whatever became of the run.
+#[test]
+fn what_root_makes_for_a_user_stays_the_users() {
+    let note =
+        "echo \"$*\" >> \"$HOME/sudo\"; [ \"$1\" != chown ] || exit 0; [ \"$1\" != -E ] || shift; \"$@\"";
+    let host = Host::bare().with("id", "echo 1000").with("sudo", note);
+    let work = "ls -d \"$HOME/.cache/isocost\" reports; exit 4";
+    let host = host.with("ls", "exec /bin/ls \"$@\"").with("work", work);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/setup/as-owner.sh");
+    let run = |engine: &str| {
+        let mut command = Command::new("/bin/sh");
+        command.args([script, "work"]).env_clear().env("PATH", host.bin()).env("HOME", host.folder.path());
+        // Nobody listens there.
+        command.env("DOCKER_HOST", engine).current_dir(host.folder.path()).stdin(Stdio::null());
+        said(&mut command)
+    };
+    let (code, text) = run("unix:///nonexistent/docker.sock");
+    let home = host.folder.path().display();
+    let expected = format!(
+        "{home}/.cache/isocost\nreports\nthis user may not use the Docker engine: running with sudo -E\n"
+    );
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!((code, sorted(&text)), (4, sorted(&expected)));
+    let asked = fs::read_to_string(host.folder.path().join("sudo")).unwrap();
+    assert_eq!(asked, format!("-E work\nchown -R 1000:1000 reports {home}/.cache/isocost\n"));
 }
 
 /// On the host that runs these tests everything is there: `make test` has seen to it.

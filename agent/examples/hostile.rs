@@ -85,7 +85,11 @@ fn hello() -> FromAgent {
     FromAgent::Hello(Hello {
         agent_version: "hostile".into(),
         pid: std::process::id(),
-        boot_id: String::new(),
+        // As a process it runs on the host's kernel, and says so.
+        boot_id: std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+            .unwrap_or_default()
+            .trim()
+            .to_owned(),
         first_instruction_ns: clock::now_ns(),
         ready_ns: clock::now_ns(),
     })

@@ -161,6 +161,7 @@ fn race_now(suite: &Suite, console: Console, cache: &Path) -> Result<String, Ref
         limits: suite.limits,
         cpus: CpuPlacement::here(suite.limits.cpus),
         start_deadline: suite.deadlines.start,
+        stop_deadline: suite.deadlines.stop,
         stop,
     };
     let most = words::duration(race::DEADLINE);

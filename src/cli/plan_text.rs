@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::words;
+use super::{console, words};
 use crate::plan::{Block, Plan, estimate};
 use crate::suite::{EnvironmentSpec, KindSpec, Size, Time, WorkloadSpec, workload_purpose};
 
@@ -28,8 +28,12 @@ pub(super) fn how_long(plan: &Plan) -> String {
     format!("about {}, guessed without knowing this host", words::duration(estimate(plan).total()))
 }
 
-/// The plan for a person.
+/// The plan for a person. It may be from another's run folder: nothing in it steers the terminal.
 pub(super) fn text(plan: &Plan) -> String {
+    raw(plan).lines().map(|line| console::printable(line) + "\n").collect()
+}
+
+fn raw(plan: &Plan) -> String {
     let suite = &plan.suite;
     let (cpus, memory) = (u64::from(suite.limits.cpus), Size(suite.limits.memory_bytes));
     let of = |count: u32, what: &str| format!("{count} {what}");

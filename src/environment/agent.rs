@@ -155,7 +155,7 @@ impl AgentConnection {
     /// By name.
     pub fn inspect(&mut self, deadline: Duration) -> Result<Inspection, Failure> {
         match self.ask(&ToAgent::Inspect, "what it sees", deadline)?.0 {
-            FromAgent::Inspection(seen) => channel::plausible(*seen),
+            FromAgent::Inspection(seen) => plausible::plausible(*seen),
             other => Err(channel::unexpected("Inspection", &other)),
         }
     }
@@ -256,6 +256,7 @@ fn offset(sent: Instant, inside_ns: u64, received: Instant) -> ClockOffset {
 }
 
 mod channel;
+mod plausible;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -50,6 +50,8 @@ pub struct RunContext {
     pub cpus: CpuPlacement,
     /// How long a start may take before it is a failed sample.
     pub start_deadline: Duration,
+    /// How long an orderly end may take before the instance is killed and its end is a failed sample.
+    pub stop_deadline: Duration,
     /// Another QEMU than the one on the path.
     pub qemu: Option<PathBuf>,
     /// Set once the run is to stop: every wait ends early with [`FailureName::Interrupted`].
@@ -124,6 +126,15 @@ pub trait Environment: Send {
     /// # Errors
     /// Whatever stands in the way, by name.
     fn prepare(&mut self) -> Result<Prepared, EnvironmentError>;
+
+    /// Makes what the next start needs and its time does not have in it (a virtual machine's writable layer). Without this
+    /// [`Environment::boot`] does so itself; with it nothing but the start comes after what is done in between.
+    ///
+    /// # Errors
+    /// By name; the boot will say it again.
+    fn lay_out(&mut self) -> Result<(), EnvironmentError> {
+        Ok(())
+    }
 
     /// Starts one instance and returns when it is ready: when its Hello has come.
     ///

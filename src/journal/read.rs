@@ -1,7 +1,6 @@
 //! The reading end: a run folder, whole or as far as it came.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use super::{CellConditions, Record, Repeat, SetAside, StartRecord, Timeline, par
 use crate::journal::record::{RunRecord, SCHEMA};
 use crate::measure::name::Names;
 use crate::measure::sample::Sample;
+use crate::named_file;
 use crate::plan::Role;
 
 /// All of a run that is on disk.
@@ -107,11 +107,12 @@ pub fn read(dir: &Path) -> Result<Run, JournalError> {
     let record = read_record(&dir.join(RUN_FILE))?;
     let path = dir.join(JOURNAL_FILE);
     let unreadable = |source| JournalError::Io { path: path.clone(), source };
-    let file = File::open(&path).map_err(unreadable)?;
-    let (parsed, dropped_tail) = parse_all(file, STRETCH_BYTES).map_err(|error| match error {
-        Broken::Io(source) => unreadable(source),
-        Broken::Line(line, detail) => damaged(&path, line, detail),
-    })?;
+    let file = named_file::open(&path).map_err(unreadable)?;
+    let (parsed, dropped_tail) =
+        parse_all(file, STRETCH_BYTES, MOST_LINE_BYTES).map_err(|error| match error {
+            Broken::Io(source) => unreadable(source),
+            Broken::Line(line, detail) => damaged(&path, line, detail),
+        })?;
     check_header(&parsed, &record, &path)?;
     Ok(Run {
         record,
@@ -139,7 +140,8 @@ struct SchemaOnly {
 fn read_record(path: &Path) -> Result<RunRecord, JournalError> {
     let damaged =
         |e: serde_json::Error| JournalError::Record { path: path.to_owned(), detail: e.to_string() };
-    let text = std::fs::read(path).map_err(|source| JournalError::Io { path: path.to_owned(), source })?;
+    let text = named_file::read(path, MOST_RECORD_BYTES)
+        .map_err(|source| JournalError::Io { path: path.to_owned(), source })?;
     let SchemaOnly { schema } = serde_json::from_slice(&text).map_err(damaged)?;
     if schema > SCHEMA {
         return Err(JournalError::Newer { path: path.to_owned(), found: schema });
@@ -219,6 +221,13 @@ impl Parsed {
     }
 }
 
+/// The plan is the most of `run.json`: ten thousand blocks of a hundred cells have a tenth of it.
+const MOST_RECORD_BYTES: u64 = 1 << 30;
+
+/// The longest lines are a sample with all its latencies, a quarter of a MiB, and the time line of a cell: that of a whole
+/// day has a third of this.
+const MOST_LINE_BYTES: usize = 256 << 20;
+
 /// What one thread parses at a time: of a large journal only so much text is in memory for each.
 const STRETCH_BYTES: usize = 1 << 20;
 
@@ -232,6 +241,7 @@ enum Broken {
 struct Text<R> {
     from: R,
     stretch_bytes: usize,
+    most_line: usize,
     /// Begins the next stretch: what followed the last whole line.
     rest: Vec<u8>,
     /// How many stretches were taken.
@@ -241,18 +251,23 @@ struct Text<R> {
 
 impl<R: Read> Text<R> {
     /// Whole lines, and which stretch they are.
-    fn next(&mut self) -> Result<Option<(usize, Vec<u8>)>, std::io::Error> {
+    fn next(&mut self) -> Result<Option<(usize, Vec<u8>)>, Broken> {
         let mut text = std::mem::take(&mut self.rest);
         while !self.ended {
             let before = text.len();
             text.reserve(self.stretch_bytes);
             let read = self.from.by_ref().take(self.stretch_bytes as u64).read_to_end(&mut text);
             self.ended = !matches!(read, Ok(1..));
-            read?;
+            read.map_err(Broken::Io)?;
             if let Some(end) = text[before..].iter().rposition(|&byte| byte == b'\n') {
                 self.rest = text.split_off(before + end + 1);
                 self.taken += 1;
                 return Ok(Some((self.taken - 1, text)));
+            }
+            if text.len() > self.most_line {
+                self.ended = true;
+                // Of the stretch that would come next it is the first.
+                return Err(Broken::Line(1, format!("it is longer than {} bytes", self.most_line)));
             }
         }
         self.rest = text;
@@ -289,9 +304,13 @@ impl Joined {
 }
 
 /// All whole lines, and whether something follows the last.
-fn parse_all(from: impl Read + Send, stretch_bytes: usize) -> Result<(Parsed, bool), Broken> {
+fn parse_all(
+    from: impl Read + Send,
+    stretch_bytes: usize,
+    most_line: usize,
+) -> Result<(Parsed, bool), Broken> {
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8);
-    let text = Mutex::new(Text { from, stretch_bytes, rest: Vec::new(), taken: 0, ended: false });
+    let text = Mutex::new(Text { from, stretch_bytes, most_line, rest: Vec::new(), taken: 0, ended: false });
     let joined = Mutex::new(Joined::default());
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -311,7 +330,7 @@ fn parse_stretches(text: &Mutex<Text<impl Read>>, joined: &Mutex<Joined>) {
         let (stretch, parsed) = match next {
             Ok(Some((stretch, text))) => (stretch, parse_stretch(&text, &mut names)),
             Ok(None) => return,
-            Err(error) => (locked(text).taken, Err(Broken::Io(error))),
+            Err(broken) => (locked(text).taken, Err(broken)),
         };
         if !locked(joined).take(stretch, parsed) {
             return;

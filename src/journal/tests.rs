@@ -144,7 +144,7 @@ fn several_stretches_are_one_journal() {
     let lines: Vec<_> = (0..2000).map(|i| Record::Sample(sample(i, Outcome::Value(f64::from(i))))).collect();
     let dir = journal_of(&lines);
     let text = std::fs::read(dir.path().join(JOURNAL_FILE)).unwrap();
-    let parse = |text: &[u8], stretch| parse_all(text, stretch).ok();
+    let parse = |text: &[u8], stretch| parse_all(text, stretch, MOST_LINE_BYTES).ok();
     for stretch in [1, 100, 1000, 30_000, text.len(), 10 * text.len()] {
         let (all, cut) = parse(&text, stretch).unwrap();
         assert!(!cut && all.lines == 2001, "{stretch}");
@@ -168,7 +168,7 @@ fn the_first_damaged_line_is_the_one_that_is_told() {
             text[starts[line - 2]] = damage;
         }
         for stretch in [1, 1000, 30_000, text.len()] {
-            let found = parse_all(&text[..], stretch).map(|(all, _)| all.lines);
+            let found = parse_all(&text[..], stretch, MOST_LINE_BYTES).map(|(all, _)| all.lines);
             let Err(Broken::Line(line, detail)) = found else { panic!("{stretch}: it was read") };
             assert!(line == 700 && detail.contains(words), "{stretch}: {line}: {detail}");
         }
@@ -200,4 +200,25 @@ proptest! {
         add(dir.path(), &bytes);
         let _ = read(dir.path());
     }
+}
+
+#[test]
+fn a_line_that_never_ends_is_refused_with_its_number() {
+    let header = b"{\"record\":\"header\",\"schema\":2,\"run_id\":\"r-1\"}\n";
+    let endless = std::io::Read::chain(&header[..], std::io::repeat(b' '));
+    match parse_all(endless, 1 << 10, 1 << 16) {
+        Err(Broken::Line(_, detail)) => assert!(detail.contains("longer than 65536 bytes"), "{detail}"),
+        Err(Broken::Io(error)) => panic!("{error}"),
+        Ok(_) => panic!("it has no end"),
+    }
+}
+
+#[test]
+fn what_is_no_file_is_no_run() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in [RUN_FILE, JOURNAL_FILE] {
+        std::os::unix::fs::symlink("/dev/zero", dir.path().join(name)).unwrap();
+    }
+    let error = super::read(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("not a file"), "{error}");
 }

@@ -1,5 +1,7 @@
 //! Were two environments of equal size, by what the program saw from inside?
 
+use std::collections::BTreeSet;
+
 use isocost_agent::protocol::Inspection;
 use serde::{Deserialize, Serialize};
 
@@ -138,13 +140,15 @@ fn memory_difference(a: Option<MemorySize>, b: Option<MemorySize>, limits: &Limi
 
 /// Those of `these` that `others` lack.
 fn only(these: &[String], others: &[String]) -> String {
+    let others: BTreeSet<&String> = others.iter().collect();
     let mine: Vec<&str> = these.iter().filter(|one| !others.contains(one)).map(String::as_str).collect();
     if mine.is_empty() { String::new() } else { format!("also {}", mine.join(" ")) }
 }
 
 /// The mitigations of `a` that differ in `b`.
 fn lines(a: &Inspection, b: &Inspection) -> String {
-    let mine = a.mitigations.iter().filter(|one| !b.mitigations.contains(one));
+    let others: BTreeSet<&(String, String)> = b.mitigations.iter().collect();
+    let mine = a.mitigations.iter().filter(|one| !others.contains(one));
     mine.map(|(name, state)| format!("{name}: {state}")).collect::<Vec<_>>().join("; ")
 }
 

@@ -119,7 +119,7 @@ pub const CATALOGUE: &[Metric] = &[
     time(
         "startup.cold.ready",
         STAMP,
-        "The same for the first start after the image was made, page cache dropped where permitted",
+        "The same for a start before all others, with the page cache dropped where permitted",
     ),
     time(
         "startup.to-first-instruction",

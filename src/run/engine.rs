@@ -13,7 +13,7 @@ use super::repeats::Repeats;
 use super::resume::{self, Rest};
 use super::state::Registered;
 use super::surroundings::{Here, Surroundings};
-use super::{Event, Other, RunError, RunOptions, RunOutcome, cache, clean};
+use super::{Event, Other, RunError, RunOptions, RunOutcome, clean};
 use crate::analysis::precision;
 use crate::environment::{Environment, EnvironmentError, RunContext, factory};
 use crate::image::kernel::sha256_hex;
@@ -80,6 +80,14 @@ pub(super) fn execute_in(
     let given = Given { plan, options, surroundings };
     let run = Running::new(given, folder, context, record, ready, log);
     run.through(&mut registered)
+}
+
+/// Can that run be continued with these options, as far as is known before anything is touched?
+///
+/// # Errors
+/// It is complete, or was made of something else.
+pub fn can_go_on(cut: &journal::Run, options: &RunOptions) -> Result<(), RunError> {
+    resume::rest(cut, options).map(drop)
 }
 
 /// Continues the run in `folder`, which was cut off.
@@ -323,10 +331,8 @@ impl<'a> Running<'a> {
     fn cell(&mut self, block: &Block, position: u32, cell: &Cell) -> Result<Vec<Ground>, WriteError> {
         let (index, environment) = (block.index, cell.environment.clone());
         (self.log.events)(Event::CellStarted { block: index, position, environment: environment.clone() });
-        if block.role == Role::Cold
-            && let Err(why) = cache::drop_page_cache()
-        {
-            self.warn(why);
+        if block.role == Role::Cold {
+            self.make_cold(&environment);
         }
         let began = Instant::now();
         let mut result = self.run_cell(block, position, cell)?;
@@ -337,6 +343,17 @@ impl<'a> Running<'a> {
         (self.log.events)(Event::CellFinished { block: index, environment });
         (self.log.events)(self.pace.progress());
         Ok(disturbed)
+    }
+
+    /// What would warm the page cache comes before it is dropped, so that the start alone is after it.
+    fn make_cold(&mut self, environment: &str) {
+        if let Some(environment) = self.ready.find(environment) {
+            // Where it cannot be made the boot says so.
+            let _ = environment.lay_out();
+        }
+        if let Err(why) = self.given.surroundings.drop_page_cache() {
+            self.warn(why);
+        }
     }
 
     fn run_cell(&mut self, block: &Block, position: u32, cell: &Cell) -> Result<CellResult, WriteError> {

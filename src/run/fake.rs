@@ -96,6 +96,11 @@ impl Environment for Fake {
         }
     }
 
+    fn lay_out(&mut self) -> Result<(), EnvironmentError> {
+        self.note("laid out");
+        Ok(())
+    }
+
     fn boot(&mut self) -> Result<Box<dyn Instance>, EnvironmentError> {
         self.boots += 1;
         self.note("boot");

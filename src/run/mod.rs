@@ -22,7 +22,7 @@ pub mod clean;
 pub mod signal;
 pub mod state;
 
-pub use engine::{Build, execute, execute_with, resume, resume_with};
+pub use engine::{Build, can_go_on, execute, execute_with, resume, resume_with};
 pub use event::Event;
 pub use outcome::{Other, Output, RunError, RunOptions, RunOutcome, Unavailable};
 

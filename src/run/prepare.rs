@@ -53,6 +53,7 @@ pub(super) fn context(
         limits: plan.suite.limits,
         cpus,
         start_deadline: plan.suite.deadlines.start,
+        stop_deadline: plan.suite.deadlines.stop,
         stop: options.stop.clone(),
     }
 }

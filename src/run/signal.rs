@@ -10,7 +10,7 @@ use signal_hook::iterator::{Handle, Signals};
 
 use crate::environment::agent::StopSignal;
 
-/// While this lives, SIGINT, SIGTERM and SIGHUP raise the stop signal. Dropping it ends its thread; the handlers then
+/// While this lives, those of SIGINT, SIGTERM and SIGHUP that were not ignored raise the stop signal. Dropping it ends its thread; the handlers then
 /// do nothing more.
 #[derive(Debug)]
 pub struct Watching {
@@ -20,13 +20,25 @@ pub struct Watching {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-/// Begins to watch. What happens at the first signal is told to the user by `tell`, which knows what else is on the
+/// These end a run.
+const WATCHED: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// Was the program started with this signal ignored, as `nohup` does with SIGHUP and a script's `&` with SIGINT? Who
+/// does that wants the run to go on. `status` is `/proc/self/status`.
+fn is_ignored(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    u32::try_from(signal - 1).ok().and_then(|bit| mask.checked_shr(bit)).is_some_and(|rest| rest & 1 == 1)
+}
+
+/// Begins to watch. A signal that is ignored when this is called stays so. What happens at the first signal is told to the user by `tell`, which knows what else is on the
 /// terminal.
 ///
 /// # Errors
 /// Where the system gives no handler or no thread.
 pub fn watch(stop: StopSignal, tell: impl Fn(&str) + Send + 'static) -> std::io::Result<Watching> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut signals = Signals::new(WATCHED.into_iter().filter(|signal| !is_ignored(&status, *signal)))?;
     let handle = signals.handle();
     let seen = Arc::new(AtomicI32::new(0));
     let first = seen.clone();
@@ -100,10 +112,26 @@ mod tests {
         let (told, tells) = std::sync::mpsc::channel();
         let watching = watch(stop.clone(), move |text| told.send(text.to_owned()).unwrap()).unwrap();
         assert_eq!(watching.seen(), None);
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM).unwrap();
         assert!(stop.raised_within(Duration::from_secs(10)));
         assert!(tells.recv_timeout(Duration::from_secs(10)).unwrap().starts_with("stopping"));
-        assert_eq!(watching.seen(), Some(SIGHUP));
+        assert_eq!(watching.seen(), Some(SIGTERM));
         drop(watching);
+    }
+
+    #[test]
+    fn what_nohup_ignores_stays_ignored() {
+        let status =
+            "Name:\tx\nSigBlk:\tffffffffffffffff\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000004002\n";
+        assert_eq!(WATCHED.map(|signal| is_ignored(status, signal)), [false, false, true]);
+        let background = "SigIgn:\t0000000000000006\n";
+        assert_eq!(WATCHED.map(|signal| is_ignored(background, signal)), [true, false, false]);
+        for odd in ["", "SigIgn:\n", "SigIgn:\tno\n", "SigIgn:\t-1\n", "SigIgn:\t11111111111111111\n"] {
+            assert_eq!(WATCHED.map(|signal| is_ignored(odd, signal)), [false; 3], "{odd:?}");
+        }
+        // As the shell's `trap ''` does it, seen by a child.
+        let mut child = std::process::Command::new("sh");
+        let output = child.args(["-c", "trap '' HUP; exec cat /proc/self/status"]).output().unwrap();
+        assert!(is_ignored(&String::from_utf8(output.stdout).unwrap(), SIGHUP));
     }
 }

@@ -1,5 +1,6 @@
 //! The host around a run: looked at before and after each cell, and told which CPUs the harness keeps to.
 
+use super::cache;
 use crate::measure::host::pin::Pinned;
 use crate::measure::host::{Activity, CpuPlacement, Look};
 
@@ -13,6 +14,14 @@ pub(super) trait Surroundings {
     /// # Errors
     /// The system's.
     fn pin(&self, placement: &CpuPlacement) -> std::io::Result<Option<Pinned>>;
+
+    /// Drops what the page cache can do without.
+    ///
+    /// # Errors
+    /// Why it could not be done, for the reader.
+    fn drop_page_cache(&self) -> Result<(), String> {
+        cache::drop_page_cache()
+    }
 
     /// A look before a cell.
     fn look(&self) -> Look {

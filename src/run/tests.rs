@@ -7,7 +7,7 @@ use std::time::Duration;
 use isocost_agent::protocol::Workload;
 
 use super::engine::{execute_in, resume_in};
-use super::fake::{Fake, Fault, Script};
+use super::fake::{Diary, Fake, Fault, Script};
 use super::surroundings::Surroundings;
 use super::*;
 use crate::environment::agent::StopSignal;
@@ -92,6 +92,7 @@ fn options(folder: &Path) -> RunOptions {
 #[derive(Default)]
 struct Scripted {
     loud: Vec<u32>,
+    diary: Diary,
 }
 
 impl Surroundings for Scripted {
@@ -102,6 +103,11 @@ impl Surroundings for Scripted {
 
     fn pin(&self, _placement: &CpuPlacement) -> std::io::Result<Option<Pinned>> {
         Ok(None)
+    }
+
+    fn drop_page_cache(&self) -> Result<(), String> {
+        self.diary.lock().unwrap().push("cache dropped".to_owned());
+        Ok(())
     }
 
     fn since(&self, _before: &Look, ours: &[u32], block: u32) -> Activity {
@@ -125,7 +131,7 @@ fn ran_in(
     let folder = tempfile::tempdir().unwrap();
     let mut options = options(folder.path());
     change(&mut options);
-    let script = Script { faults: faults.to_vec(), ..Script::default() };
+    let script = Script { faults: faults.to_vec(), diary: surroundings.diary.clone() };
     let build = |spec: &EnvironmentSpec, context: &RunContext| {
         let mut script = script.clone();
         script.faults.retain(|_| spec.id == "b");
@@ -176,7 +182,9 @@ fn cells_come_in_the_plans_order_and_all_is_in_the_journal() {
     };
     let words = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
     let expected = [
-        words("a prepare,b prepare,a boot,a stop,b boot,b stop"),
+        words(
+            "a prepare,b prepare,a laid out,cache dropped,a boot,a stop,b laid out,cache dropped,b boot,b stop",
+        ),
         [work("b", 41), work("a", 41), work("a", 42), work("b", 42)].concat(),
         words("a dispose,b dispose"),
     ];
@@ -412,7 +420,7 @@ fn a_run_that_was_cut_off_goes_on_where_it_stopped() {
 fn a_disturbed_block_is_measured_again_and_what_stands_for_it_counts() {
     // Blocks 1 to 8 are measured; two of them are loud, and the first repeat too.
     let roles = [&[Role::WarmUp][..], &[Role::Measured; 8]].concat();
-    let loud = Scripted { loud: vec![0, 3, 6, 9] };
+    let loud = Scripted { loud: vec![0, 3, 6, 9], ..Scripted::default() };
     let ran = ran_in(&loud, &plan(&roles), &[], |_| {});
     let record = &ran.result.as_ref().unwrap().record;
     assert_eq!(record.ending, Ending::Complete);
@@ -461,7 +469,7 @@ fn an_exact_figure_outlives_a_block_that_is_set_aside_and_a_start_that_fails() {
 
 #[test]
 fn a_run_that_is_mostly_disturbed_stays_as_it_is_and_says_so() {
-    let loud = Scripted { loud: (0..9).collect() };
+    let loud = Scripted { loud: (0..9).collect(), ..Scripted::default() };
     let ran = ran_in(&loud, &plan(&[Role::Measured; 4]), &[], |_| {});
     let record = &ran.result.as_ref().unwrap().record;
     assert_eq!((record.conditions.disturbed, record.conditions.repeated), (4, 0));
@@ -472,7 +480,7 @@ fn a_run_that_is_mostly_disturbed_stays_as_it_is_and_says_so() {
 
 #[test]
 fn a_repeat_that_is_cut_short_does_not_count_and_neither_does_a_budget_that_is_spent() {
-    let loud = Scripted { loud: vec![1] };
+    let loud = Scripted { loud: vec![1], ..Scripted::default() };
     let blocks = [Role::Measured; 4];
     // The fifth boot of `b` is in the repeat.
     let ran = ran_in(&loud, &plan(&blocks), &[(5, Fault::StopInWork)], |_| {});
@@ -487,7 +495,7 @@ fn a_repeat_that_is_cut_short_does_not_count_and_neither_does_a_budget_that_is_s
 
 #[test]
 fn a_run_that_is_continued_after_a_repeat_numbers_nothing_twice() {
-    let loud = Scripted { loud: vec![1] };
+    let loud = Scripted { loud: vec![1], ..Scripted::default() };
     let ran = ran_in(&loud, &plan(&[Role::Measured; 4]), &[(5, Fault::StopInWork)], |_| {});
     let folder = ran.folder.path().join("out");
     let build = |spec: &EnvironmentSpec, context: &RunContext| {

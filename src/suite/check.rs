@@ -105,6 +105,10 @@ fn name(suite: &Suite) -> Checked {
     if suite.description.chars().count() > 400 {
         return misfit(&[Step::Key("description")], "is longer than 400 characters".to_owned());
     }
+    if suite.description.chars().any(char::is_control) {
+        let what = "has a line break or another control character in it".to_owned();
+        return misfit(&[Step::Key("description")], what);
+    }
     Ok(())
 }
 

@@ -33,7 +33,12 @@ pub fn check_against_host(suite: &Suite, host: &HostSize) -> Result<(), Misfit> 
     for (index, environment) in suite.environments.iter().enumerate() {
         let KindSpec::Qemu(spec) = &environment.kind else { continue };
         let KernelChoice::Path(kernel) = &spec.kernel else { continue };
-        if let Err(error) = std::fs::metadata(kernel) {
+        let wrong = match std::fs::metadata(kernel) {
+            Err(error) => Some(error.to_string()),
+            Ok(found) if found.is_file() || found.is_dir() => None,
+            Ok(_) => Some("it is a device, a pipe or a socket".to_owned()),
+        };
+        if let Some(error) = wrong {
             let path = [Step::Key("environment"), Step::Index(index), Step::Key("kernel")];
             let what = format!(
                 "of {} is {}: {error}; it is `debian`, `debian:VERSION`, `host` or a path",
@@ -71,13 +76,18 @@ mod tests {
 
     #[test]
     fn a_kernel_that_is_not_there_is_named() {
-        let mut suite = load("quick").unwrap();
-        for environment in &mut suite.environments {
-            if let KindSpec::Qemu(spec) = &mut environment.kind {
-                spec.kernel = KernelChoice::Path("/nonexistent/bzImage".into());
+        let with = |kernel: &str| {
+            let mut suite = load("quick").unwrap();
+            for environment in &mut suite.environments {
+                if let KindSpec::Qemu(spec) = &mut environment.kind {
+                    spec.kernel = KernelChoice::Path(kernel.into());
+                }
             }
-        }
-        let text = check_against_host(&suite, &ROOMY).unwrap_err().to_string();
+            check_against_host(&suite, &ROOMY).unwrap_err().to_string()
+        };
+        let device = with("/dev/zero");
+        assert!(device.contains("is /dev/zero: it is a device"), "{device}");
+        let text = with("/nonexistent/bzImage");
         assert!(text.contains("/nonexistent/bzImage") && text.contains("debian:VERSION"), "{text}");
     }
 }

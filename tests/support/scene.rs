@@ -38,6 +38,7 @@ impl Scene {
             limits: Limits { cpus: 2, memory_bytes: 256 << 20 },
             cpus: isocost::measure::host::CpuPlacement::here(2),
             start_deadline: DEADLINE,
+            stop_deadline: DEADLINE,
             stop: StopSignal::new().unwrap(),
         };
         Self { scratch, context }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use isocost_agent::protocol::frame::{self, FrameError, HEADER_BYTES};
-use isocost_agent::protocol::{FromAgent, Inspection, ToAgent};
+use isocost_agent::protocol::{FromAgent, ToAgent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::StopSignal;
@@ -151,7 +151,7 @@ fn ended(detail: &str) -> Failure {
     Failure { name: FailureName::ExitedEarly, detail: detail.to_owned() }
 }
 
-fn garbage(detail: &str) -> Failure {
+pub(super) fn garbage(detail: &str) -> Failure {
     Failure { name: FailureName::Garbage, detail: detail.to_owned() }
 }
 
@@ -195,14 +195,4 @@ pub(super) fn refused(name: &str, detail: &str) -> Failure {
     let printable = |text: &str| text.chars().filter(|c| !c.is_control()).collect::<String>();
     let text = format!("{}: {}", printable(name), printable(detail));
     Failure { name: FailureName::WorkFailed, detail: text.chars().take(QUOTED_CHARS).collect() }
-}
-
-/// What no program can have seen.
-pub(super) fn plausible(seen: Inspection) -> Result<Inspection, Failure> {
-    match seen.quota_cpus {
-        Some(quota) if !(quota.is_finite() && quota > 0.0) => {
-            Err(garbage(&format!("it sees a quota of {quota} CPUs")))
-        }
-        _ => Ok(seen),
-    }
 }

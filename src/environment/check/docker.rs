@@ -113,9 +113,11 @@ fn engine(address: &str, version: &str, api: &str, info: &SystemInfo) -> Vec<Fin
     let limited = |subject, detail: String| Finding::new(Area::Docker, subject, State::Limited, detail);
     let mut all = vec![fine("engine", format!("{version}, API {api}, at {address}"))];
     if !address.starts_with("unix://") {
+        // As a run says it, which refuses such an engine.
         let text =
             format!("{address} may be another machine: its processes and disks cannot be measured from here");
-        all.push(limited("address", text).mended_by("unset DOCKER_HOST"));
+        let missing = Finding::new(Area::Docker, "address", State::Missing, text);
+        all.push(missing.mended_by("unset DOCKER_HOST"));
     }
     all.push(fine("storage", info.driver.clone().unwrap_or_else(|| "unknown".to_owned())));
     all.push(fine("cgroup", cgroup(info)));
@@ -214,7 +216,13 @@ mod tests {
         let all = engine("tcp://far:2375", "26.1", "1.45", &info);
         let limited: Vec<_> =
             all.iter().filter(|one| one.state == State::Limited).map(|one| one.subject).collect();
-        assert_eq!(limited, ["address", "limits", "rootless"]);
+        assert_eq!(limited, ["limits", "rootless"]);
+        let missing =
+            |address| engine(address, "26.1", "1.45", &info).iter().any(|one| one.state == State::Missing);
+        assert!(
+            missing("tcp://far:2375") && !missing("unix:///run/docker.sock"),
+            "a run refuses the one only"
+        );
         assert!(all.iter().any(|one| one.detail == "the engine cannot limit memory"), "{all:?}");
     }
 }

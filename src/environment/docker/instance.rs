@@ -24,9 +24,6 @@ use crate::measure::sample::{Failure, FailureName};
 use crate::measure::sense::Worked;
 use crate::measure::span::Span;
 
-/// From asking an agent to end to the engine's word that its container has ended: 25 ms are usual.
-const END_DEADLINE: Duration = Duration::from_secs(30);
-
 /// A drop does not wait longer for an engine that does not answer.
 const DROP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -41,6 +38,8 @@ pub(super) struct DockerInstance {
     place: Place,
     removed: bool,
     folder: Option<TempDir>,
+    /// From asking the agent to end to the engine's word that its container has ended: 25 ms are usual.
+    stop_deadline: Duration,
 }
 
 /// Where a container is, on this host.
@@ -87,10 +86,11 @@ impl DockerInstance {
         started: Started,
         place: Place,
         folder: TempDir,
+        stop_deadline: Duration,
     ) -> Self {
         let Started { agent, span, returned } = started;
         let (id, folder) = (id.to_owned(), Some(folder));
-        Self { id, engine, container, agent, span, returned, place, removed: false, folder }
+        Self { id, engine, container, agent, span, returned, place, removed: false, folder, stop_deadline }
     }
 
     fn failed(&self, failure: Failure) -> EnvironmentError {
@@ -99,7 +99,7 @@ impl DockerInstance {
 
     /// Orderly by the agent; when the container's first process ended.
     fn end(&mut self, until: Instant) -> Result<Instant, Failure> {
-        let asked = self.agent.shutdown(END_DEADLINE);
+        let asked = self.agent.shutdown(self.stop_deadline);
         asked.map_err(|failure| self.container.explain(&self.engine, failure))?;
         if let Some(process) = &self.place.process {
             let mut fds = [PollFd::new(process, PollFlags::IN)];
@@ -188,7 +188,7 @@ impl Instance for DockerInstance {
 
     fn stop(mut self: Box<Self>) -> Result<Span, EnvironmentError> {
         let asked = Instant::now();
-        let until = asked.after(END_DEADLINE);
+        let until = asked.after(self.stop_deadline);
         let ended = self.end(until);
         // A running container can be removed only by force, which is not how it is meant to end.
         let known = ended.and_then(|ended| self.container.ends_by(until).map(|_| ended));

@@ -132,8 +132,10 @@ impl DockerEnvironment {
         });
         match started {
             Ok((started, place)) => {
-                let engine = Arc::clone(engine);
-                Ok(Box::new(DockerInstance::new(&self.id, engine, container, started, place, folder)))
+                let (engine, deadline) = (Arc::clone(engine), context.stop_deadline);
+                let instance =
+                    DockerInstance::new(&self.id, engine, container, started, place, folder, deadline);
+                Ok(Box::new(instance))
             }
             Err(failure) => Err(given_up(engine, container, failure)),
         }

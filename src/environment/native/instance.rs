@@ -16,9 +16,6 @@ use crate::measure::sample::{Failure, FailureName};
 use crate::measure::sense::Worked;
 use crate::measure::span::Span;
 
-/// From asking an agent to end to the end of its process: milliseconds are usual.
-const END_DEADLINE: Duration = Duration::from_secs(10);
-
 /// A child whose agent is ready. Dropping it kills it and removes its files: fields drop in this order.
 pub(super) struct NativeInstance {
     id: String,
@@ -30,6 +27,8 @@ pub(super) struct NativeInstance {
     group: Option<Group>,
     layer: Layer,
     folder: TempDir,
+    /// From asking the agent to end to the end of its process.
+    stop_deadline: Duration,
 }
 
 impl NativeInstance {
@@ -39,10 +38,11 @@ impl NativeInstance {
         group: Option<Group>,
         layer: Layer,
         folder: TempDir,
+        stop_deadline: Duration,
     ) -> Self {
         let Started { begun, keeper } = started;
         let (agent, span, returned, child) = (begun.agent, begun.span, begun.returned, begun.child);
-        Self { id: id.to_owned(), agent, span, returned, child, keeper, group, layer, folder }
+        Self { id: id.to_owned(), agent, span, returned, child, keeper, group, layer, folder, stop_deadline }
     }
 
     fn failed(&self, failure: Failure) -> EnvironmentError {
@@ -60,13 +60,14 @@ impl NativeInstance {
     }
 
     fn end(&mut self) -> Result<(), Failure> {
-        let until = Instant::now().after(END_DEADLINE);
-        let asked = self.agent.shutdown(END_DEADLINE);
+        let deadline = self.stop_deadline;
+        let until = Instant::now().after(deadline);
+        let asked = self.agent.shutdown(deadline);
         let ended = asked.and_then(|()| match self.child.ends_by(until) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Failure {
                 name: FailureName::TimedOut,
-                detail: format!("the end of the process took longer than {END_DEADLINE:?}"),
+                detail: format!("the end of the process took longer than {deadline:?}"),
             }),
             Err(error) => Err(Failure {
                 name: FailureName::Unreadable,

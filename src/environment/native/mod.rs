@@ -98,7 +98,8 @@ impl NativeEnvironment {
         });
         let started = started.map_err(|failure| instance::with_kills(failure, group.as_ref()))?;
         let layer = Layer::new(&layer, "directory");
-        Ok(Box::new(NativeInstance::new(&self.id, started, group, layer, folder)))
+        let stop_deadline = context.stop_deadline;
+        Ok(Box::new(NativeInstance::new(&self.id, started, group, layer, folder, stop_deadline)))
     }
 
     fn group(&self, ready: &Ready) -> Result<Option<Group>, Failure> {
@@ -229,6 +230,7 @@ mod tests {
             limits: Limits { cpus: 1, memory_bytes: 64 << 20 },
             cpus: CpuPlacement::here(1),
             start_deadline: Duration::from_secs(20),
+            stop_deadline: Duration::from_secs(20),
             stop: StopSignal::new().unwrap(),
         }
     }

@@ -14,15 +14,14 @@ use crate::measure::clock::Instant;
 use crate::measure::sample::{Failure, FailureName};
 use crate::measure::span::Span;
 
-/// From an agent's Bye to QEMU's end: 20 ms is usual, a guest that syncs its disk takes longer.
-const END_DEADLINE: Duration = Duration::from_secs(30);
-
 /// A virtual machine whose agent is ready. Dropping it kills QEMU and removes its files.
 pub(crate) struct QemuInstance {
     pub(crate) id: String,
     pub(crate) started: Started,
     pub(crate) layer: Layer,
     pub(crate) memory_bytes: u64,
+    /// From asking the agent to end to QEMU's end: 20 ms is usual, a guest that syncs its disk takes longer.
+    pub(crate) stop_deadline: Duration,
     /// Last: removed when QEMU is gone.
     pub(crate) folder: TempDir,
 }
@@ -34,9 +33,10 @@ impl QemuInstance {
 
     /// Orderly by the agent, else by the monitor, else by SIGKILL; an error where it was not the first.
     fn end(&mut self) -> Result<(), Failure> {
-        let asked = self.started.agent.shutdown(END_DEADLINE);
+        let until = Instant::now().after(self.stop_deadline);
+        let asked = self.started.agent.shutdown(self.stop_deadline);
         let ended = match asked {
-            Ok(()) => self.started.process.wait(END_DEADLINE, None).map_err(|e| e.failure()),
+            Ok(()) => self.started.process.wait(until.since(Instant::now()), None).map_err(|e| e.failure()),
             Err(failure) => Err(failure),
         };
         let Err(failure) = ended else { return Ok(()) };

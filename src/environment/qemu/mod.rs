@@ -6,6 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use crate::environment::{Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RunContext};
 use crate::image::disk;
 use crate::measure::sample::Accelerator;
@@ -35,13 +37,21 @@ pub struct QemuEnvironment {
     spec: QemuSpec,
     context: RunContext,
     ready: Option<Ready>,
+    /// What the next guest writes to, where it was made ahead.
+    next: Option<LaidOut>,
+}
+
+/// A guest's own folder, with its writable layer.
+struct LaidOut {
+    folder: TempDir,
+    layer: PathBuf,
 }
 
 impl QemuEnvironment {
     /// An environment that is not prepared yet.
     #[must_use]
     pub fn new(id: &str, spec: &QemuSpec, context: RunContext) -> Self {
-        Self { id: id.to_owned(), spec: spec.clone(), context, ready: None }
+        Self { id: id.to_owned(), spec: spec.clone(), context, ready: None, next: None }
     }
 
     /// Why the accelerator is what it is; known after [`Environment::prepare`], and only where there was a choice.
@@ -54,9 +64,14 @@ impl QemuEnvironment {
         EnvironmentError { environment: self.id.clone(), failure: error.failure() }
     }
 
-    fn start(&self, ready: &Ready) -> Result<Box<dyn Instance>, EnvironmentError> {
+    fn make_next(&self, ready: &Ready) -> Result<LaidOut, EnvironmentError> {
         let folder = prepare::folder("vm-", &self.context.scratch).map_err(|e| self.failed(e))?;
         let layer = make_layer(self.spec.disk, &ready.base, folder.path()).map_err(|e| self.failed(e))?;
+        Ok(LaidOut { folder, layer })
+    }
+
+    fn start(&self, ready: &Ready, laid_out: LaidOut) -> Result<Box<dyn Instance>, EnvironmentError> {
+        let LaidOut { folder, layer } = laid_out;
         let mut plan = ready.plan.clone();
         plan.disks = vec![Disk {
             path: layer.clone(),
@@ -80,6 +95,7 @@ impl QemuEnvironment {
             started,
             layer: Layer::new(&layer, driver(self.spec.disk)),
             memory_bytes: plan.board.memory_bytes,
+            stop_deadline: self.context.stop_deadline,
             folder,
         }))
     }
@@ -106,24 +122,34 @@ impl Environment for QemuEnvironment {
         Ok(prepared)
     }
 
-    fn boot(&mut self) -> Result<Box<dyn Instance>, EnvironmentError> {
+    fn lay_out(&mut self) -> Result<(), EnvironmentError> {
         if self.ready.is_none() {
             self.prepare()?;
         }
-        match &self.ready {
-            Some(ready) => self.start(ready),
-            None => Err(self.failed(QemuError::Interrupted("it was prepared"))),
+        self.next = self.ready.as_ref().map(|ready| self.make_next(ready)).transpose()?;
+        Ok(())
+    }
+
+    fn boot(&mut self) -> Result<Box<dyn Instance>, EnvironmentError> {
+        if self.next.is_none() {
+            self.lay_out()?;
+        }
+        match (self.next.take(), &self.ready) {
+            (Some(laid_out), Some(ready)) => self.start(ready, laid_out),
+            _ => Err(self.failed(QemuError::Interrupted("it was prepared"))),
         }
     }
 
     fn dispose(&mut self) -> Result<(), EnvironmentError> {
+        self.next = None;
         let Some(ready) = self.ready.take() else { return Ok(()) };
         let path = ready.folder.path().to_owned();
         ready.folder.close().map_err(|e| self.failed(QemuError::io("remove", path)(e)))
     }
 }
 
-/// The writable layer is made before the clock starts: it is the image's cost, as an unpacked container image is.
+/// The writable layer is made before the clock starts, and before the page cache is dropped for a cold start, because
+/// `qemu-img` brings in most of the libraries that QEMU needs: it is the image's cost, as an unpacked container image is.
 fn make_layer(format: DiskFormat, base: &Path, folder: &Path) -> Result<PathBuf, QemuError> {
     Ok(match format {
         DiskFormat::Qcow2 => disk::overlay_qcow2(base, folder)?,

@@ -9,6 +9,7 @@ use super::super::vmlinux::{
     release_of_vmlinux,
 };
 use super::{Kernel, sha256_hex};
+use crate::named_file;
 
 /// The kernel this host runs.
 pub(super) fn host(cache: &Path) -> Result<Kernel, ImageError> {
@@ -104,11 +105,10 @@ fn loaded(path: &Path, maker: &str, modules: Option<PathBuf>, cache: &Path) -> R
 fn read_kernel(path: &Path) -> Result<Vec<u8>, ImageError> {
     let unusable =
         |why: String, next: String| ImageError::KernelUnusable { path: path.to_owned(), why, next };
-    let length = std::fs::metadata(path).map(|m| m.len());
-    if length.is_ok_and(|length| length > MAX_VMLINUX_BYTES) {
-        return Err(ImageError::TooLarge { what: path.display().to_string(), cap_bytes: MAX_VMLINUX_BYTES });
-    }
-    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+    let bytes = named_file::read(path, MAX_VMLINUX_BYTES).map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => {
+            ImageError::TooLarge { what: path.display().to_string(), cap_bytes: MAX_VMLINUX_BYTES }
+        }
         std::io::ErrorKind::PermissionDenied => unusable(
             "this user may not read it".into(),
             format!(
@@ -219,6 +219,16 @@ mod tests {
         let kernel = at_path(&path, root.path()).unwrap();
         assert!(kernel.modules.is_none() && kernel.warnings[0].contains("built in"), "{kernel:?}");
         assert_eq!(kernel.vmlinux, Some(path));
+    }
+
+    #[test]
+    fn what_has_no_end_is_no_kernel() {
+        let root = tempfile::tempdir().unwrap();
+        let error = at_path(Path::new("/dev/zero"), root.path()).unwrap_err().to_string();
+        assert!(error.contains("not a file"), "{error}");
+        let large = root.path().join("vmlinux");
+        std::fs::File::create(&large).unwrap().set_len(MAX_VMLINUX_BYTES + 1).unwrap();
+        assert!(matches!(at_path(&large, root.path()), Err(ImageError::TooLarge { .. })));
     }
 
     #[test]
