@@ -456,7 +456,8 @@ fn an_exact_figure_outlives_a_block_that_is_set_aside_and_a_start_that_fails() {
     };
     let both = [("a".to_owned(), 1), ("b".to_owned(), 1)];
     // The first block is loud, and another stands for it.
-    let ran = ran_in(&Scripted { loud: vec![0] }, &plan(&[Role::Measured; 8]), &[], |_| {});
+    let ran =
+        ran_in(&Scripted { loud: vec![0], ..Scripted::default() }, &plan(&[Role::Measured; 8]), &[], |_| {});
     assert_eq!(ran.read().set_aside, [SetAside { block: 0, by: Some(8) }]);
     assert_eq!((images(&ran), summary(&ran).blocks), (both.to_vec(), 8));
     // The first start fails: the next instance takes it, and the two are held against each other though in two blocks.
