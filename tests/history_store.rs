@@ -268,7 +268,9 @@ mod sqlite {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("cookies.db");
         rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE cookies (name TEXT)").unwrap();
-        assert!(matches!(History::open(&Place::File(path)), Err(HistoryError::Foreign { .. })));
+        let before = std::fs::read(&path).unwrap();
+        assert!(matches!(History::open(&Place::File(path.clone())), Err(HistoryError::Foreign { .. })));
+        assert!(std::fs::read(&path).unwrap() == before, "another program's database was written to");
     }
 
     /// Damage at the beginning, in the middle and at the end, and a file that never was a database.

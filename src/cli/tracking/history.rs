@@ -17,6 +17,7 @@ use crate::regression::formats::Source;
 use crate::regression::history::{Added, Entry, History, Place, Selection, entries, entry_of};
 use crate::regression::score;
 use crate::regression::trend::{TrendSettings, Trends, Verdict, trends};
+use crate::report::clean::sentence;
 use crate::report::trend_page;
 
 /// Shows changes, or does what was named.
@@ -69,7 +70,7 @@ fn look(
         exchange::put(path, page.as_bytes())?;
         console.note(&format!("page: {}", path.display()));
     }
-    let findings = trends.findings();
+    let findings = trends.findings().plain();
     if console.json {
         console.document("history", document(&trends))?;
     } else {
@@ -272,14 +273,14 @@ fn runs(place: &Place, selection: &Selection, console: Console) -> Result<Exit, 
         let or = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
         let commit: String = or(&run.source.commit).chars().take(12).collect();
         let day = run.started_at.strftime("%Y-%m-%d %H:%M");
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
+        let line = format!(
             "{day}  {commit:12}  {:16}  {:12}  {}",
             or(&run.source.branch),
             or(&run.suite),
             run.run_id
         );
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}", sentence(&line));
     }
     console.result(&text)?;
     Ok(Exit::Done)

@@ -1,8 +1,6 @@
 //! The image: FROM scratch, with the agent and nothing else, built by the engine from the Dockerfile that is in the
 //! repository.
 
-use std::collections::HashMap;
-
 use bollard::query_parameters::{BuildImageOptions, RemoveImageOptions};
 use futures_util::StreamExt as _;
 
@@ -41,21 +39,19 @@ pub(super) fn build(
     stop: &StopSignal,
 ) -> Result<Image, DockerError> {
     let tag = tag(run_id, environment);
-    let labels = HashMap::from([(LABEL.to_owned(), run_id.to_owned())]);
-    build_and_look(engine, &tag, labels, agent, stop).inspect_err(|_| drop(remove(engine, &tag)))
+    build_and_look(engine, &tag, run_id, agent, stop).inspect_err(|_| drop(remove(engine, &tag)))
 }
 
 fn build_and_look(
     engine: &Engine,
     tag: &str,
-    labels: HashMap<String, String>,
+    run_id: &str,
     agent: &[u8],
     stop: &StopSignal,
 ) -> Result<Image, DockerError> {
-    let context = context(agent).map_err(DockerError::io("pack", "the build context"))?;
+    let context = context(run_id, agent).map_err(DockerError::io("pack", "the build context"))?;
     let options = BuildImageOptions {
         t: Some(tag.to_owned()),
-        labels: Some(labels),
         // A cached step would be another run's, and be removed with it.
         nocache: true,
         rm: true,
@@ -99,10 +95,17 @@ fn tag(run_id: &str, environment: &str) -> String {
     format!("isocost:{run_id}-{environment}")
 }
 
-/// A tar archive that depends on the agent's bytes alone, so that its layer does too.
-fn context(agent: &[u8]) -> std::io::Result<Vec<u8>> {
+/// The Dockerfile with the run's label as its first step: asked for beside it, the engine would make it the last one, and a
+/// build that is killed would leave images that nobody knows.
+fn dockerfile(run_id: &str) -> String {
+    DOCKERFILE.replacen("FROM scratch\n", &format!("FROM scratch\nLABEL {LABEL}={run_id}\n"), 1)
+}
+
+/// A tar archive whose layer depends on the agent's bytes alone.
+fn context(run_id: &str, agent: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
-    for (name, mode, bytes) in [("Dockerfile", 0o644, DOCKERFILE.as_bytes()), ("agent", 0o755, agent)] {
+    let dockerfile = dockerfile(run_id);
+    for (name, mode, bytes) in [("Dockerfile", 0o644, dockerfile.as_bytes()), ("agent", 0o755, agent)] {
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
         header.set_mode(mode);
@@ -122,8 +125,8 @@ mod tests {
 
     #[test]
     fn the_context_is_the_dockerfile_and_the_agent_and_always_the_same() {
-        let bytes = context(b"program").unwrap();
-        assert_eq!(bytes, context(b"program").unwrap());
+        let bytes = context("r-1", b"program").unwrap();
+        assert_eq!(bytes, context("r-1", b"program").unwrap());
         let mut archive = tar::Archive::new(&bytes[..]);
         let entries = archive.entries().unwrap().map(|entry| {
             let entry = entry.unwrap();
@@ -138,5 +141,12 @@ mod tests {
     fn the_dockerfile_is_from_scratch_and_has_the_agent_as_entry_point() {
         let lines: Vec<&str> = DOCKERFILE.lines().filter(|line| !line.starts_with('#')).collect();
         assert_eq!(lines, ["FROM scratch", "COPY agent /agent", "ENTRYPOINT [\"/agent\"]"]);
+    }
+
+    #[test]
+    fn the_label_comes_before_all_else_that_is_made() {
+        let sent = dockerfile("r-1");
+        let steps: Vec<&str> = sent.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(steps[..3], ["FROM scratch", "LABEL isocost.run=r-1", "COPY agent /agent"]);
     }
 }

@@ -8,7 +8,7 @@ use super::place::Place;
 pub const VERSION: i64 = STEPS.len() as i64;
 
 /// Holds the version; by it a database of ours is known.
-const MARK: &str = "isocost_schema";
+pub(super) const MARK: &str = "isocost_schema";
 
 /// Each step is done once, in order, all in one transaction. `{id}` is a column of numbers that count up by
 /// themselves, `{bytes}` the type of a column of bytes. A step that has been released is never changed; what it lacks comes in another one.

@@ -7,6 +7,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{ErrorCode, OpenFlags, params_from_iter};
 
 use super::connection::{Connection, Rows, Trouble, TroubleKind, Value};
+use super::schema::MARK;
 
 /// How long a writer waits for another: a transaction takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,9 +23,13 @@ impl Sqlite {
         }
         let database = rusqlite::Connection::open_with_flags(path, flags).map_err(trouble)?;
         database.busy_timeout(PATIENCE).map_err(trouble)?;
-        let database = Self(database);
+        let mut database = Self(database);
         database.check()?;
-        database.settings()?;
+        // Another program's is refused by whoever looks at its tables next, and stays as it is: a journal's mode is in the file.
+        let tables = database.tables()?;
+        if tables.is_empty() || tables.iter().any(|name| name == MARK) {
+            database.settings()?;
+        }
         Ok(database)
     }
 

@@ -101,6 +101,21 @@ fn what_moved_together_is_one_finding() {
 }
 
 #[test]
+fn names_of_others_stay_in_their_line_and_steer_nothing() {
+    let mut trends = all(60);
+    let evil = "\u{1b}[2J\n::stop-commands::x";
+    for line in &mut trends.lines {
+        line.key.workload = evil.into();
+        line.points.iter_mut().for_each(|point| point.commit = Some(evil.into()));
+        line.changes.iter_mut().flat_map(|told| &mut told.moved).for_each(|moved| moved.1 = evil.into());
+    }
+    let text = trends.text();
+    assert!(text.contains("::stop-commands::x"), "{text}");
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    assert!(text.lines().all(|line| !line.trim_start().starts_with("::")), "{text}");
+}
+
+#[test]
 fn the_build_that_completes_the_evidence_fails_and_the_next_one_passes() {
     assert_eq!(all(42).newest_regressions(), 0, "two builds may be chance");
     let third = all(43);

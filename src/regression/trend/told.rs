@@ -5,6 +5,7 @@ use super::moved::NEAR;
 use crate::measure::metric;
 use crate::regression::changes::Evidence;
 use crate::report;
+use crate::report::clean::sentence;
 
 impl Trends {
     /// Every change of every line, those that moved together as one finding, oldest first.
@@ -83,16 +84,18 @@ impl Trend {
     fn sentence(&self, told: &Told, first: bool) -> String {
         let change = &told.change;
         let lead = if first { way(told) } else { "  with it" };
-        let mut text = format!(
-            "  {lead:9} {}: {}, {:+.1} %, {}; {}\n",
+        let line = format!(
+            "{}: {}, {:+.1} %, {}; {}",
             self.key,
             report::change(change.before, change.after, &self.key.unit),
             100.0 * change.relative,
             self.commits(told.between.0, told.between.1),
             evidence(change.evidence)
         );
+        // Names and commits come from files of others: a line stays one line, and steers nothing.
+        let mut text = format!("  {lead:9} {}\n", sentence(&line));
         for note in self.notes(told) {
-            text += &format!("            {note}\n");
+            text += &format!("            {}\n", sentence(&note));
         }
         text
     }
