@@ -151,7 +151,8 @@ fn what_carries_another_label_stays() {
     drop(ours);
     docker.dispose().unwrap();
     nothing_is_left(&scene);
-    assert_eq!((containers(&other.context.run_id).len(), images(&other.context.run_id)), (1, 1));
+    let left = (containers(&other.context.run_id).len(), images(&other.context.run_id) > 0);
+    assert_eq!(left, (1, true));
     decoy.stop().unwrap();
     drop(theirs);
     nothing_is_left(&other);

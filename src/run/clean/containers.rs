@@ -35,7 +35,8 @@ async fn remove(engine: &str, run_id: &str, cleaned: &mut Cleaned) -> Result<(),
         let force = RemoveContainerOptions { force: true, v: true, ..Default::default() };
         note(&format!("container {}", short(&id)), docker.remove_container(&id, Some(force)).await, cleaned);
     }
-    let of_run = ListImagesOptions { all: true, filters, ..Default::default() };
+    // Those that others are made from go with them, and not before.
+    let of_run = ListImagesOptions { filters, ..Default::default() };
     for image in docker.list_images(Some(of_run)).await? {
         let force = RemoveImageOptions { force: true, ..Default::default() };
         let removed = docker.remove_image(&image.id, Some(force), None).await.map(|_| ());
