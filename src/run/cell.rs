@@ -12,7 +12,7 @@ use super::{memory, start, work};
 use crate::environment::agent::StopSignal;
 use crate::environment::{Environment, EnvironmentError, Instance};
 use crate::journal::{CellConditions, Record, Timeline, WriteError};
-use crate::measure::accounting::Bill;
+use crate::measure::accounting::{Bill, Reading};
 use crate::measure::clock::rate::ClockTruth;
 use crate::measure::disturbance::{self, Ground};
 use crate::measure::equality;
@@ -55,6 +55,8 @@ pub(super) struct CellResult {
     /// Of one core.
     pub sampler_cpu_share: Option<f64>,
     pub left_behind: Option<String>,
+    /// For the record.
+    pub warning: Option<String>,
     pub clock: Option<ClockTruth>,
     /// On these grounds it was disturbed.
     pub disturbed: Vec<Ground>,
@@ -75,8 +77,12 @@ pub(super) fn run(
             return Ok(CellResult::default());
         }
     };
-    let (samples, tree) = start::samples(&piece, instance.start(), &instance.marks(), cell.deadlines.start);
-    log.take(samples, tree.into_iter().map(Record::Start).collect())?;
+    match start::samples(&piece, instance.start(), &instance.marks(), cell.deadlines.start) {
+        Ok((samples, tree)) => log.take(samples, vec![Record::Start(tree)])?,
+        Err(failure) => {
+            log.take(piece.failed(&log.seen.of(&cell.at.environment, "start"), &failure), Vec::new())?
+        }
+    }
     let (peaks, result) = (Peaks::default(), CellResult::default());
     let mut running = Running { cell, log, instance, before, peaks, result };
     running.measure()?;
@@ -95,6 +101,10 @@ pub(super) fn run_cold(
         crate::measure::sense::span(instance.start(), cell.deadlines.start)?;
         Ok(instance.start().ns() as f64 / 1e6)
     });
+    if let Err(failure) = &ready {
+        let (environment, failure) = (cell.at.environment.clone(), failure.clone());
+        (log.events)(Event::CellFailed { environment, failure });
+    }
     log.take(vec![piece.sample("startup.cold.ready", ready)], Vec::new())?;
     let ended = booted.ok().map(|instance| instance.stop());
     let error = ended.and_then(Result::err).filter(|_| !cell.stop.is_raised());
@@ -109,10 +119,14 @@ fn not_started(
     failure: Failure,
     log: &mut Log<'_>,
 ) -> Result<(), WriteError> {
-    let mut samples = vec![piece.sample("startup.ready", Err(failure.clone()))];
-    if failure.name != FailureName::Interrupted {
-        let idle = Piece { workload: "idle", ..piece.clone() };
-        samples.push(idle.sample("memory.total.idle", Err(failure.clone())));
+    let mut samples = Vec::new();
+    if failure.name == FailureName::Interrupted {
+        samples.push(piece.sample("startup.ready", Err(failure.clone())));
+    } else {
+        for stage in ["start", "idle", "stop"] {
+            let piece = Piece { workload: stage, ..piece.clone() };
+            samples.extend(piece.failed(&log.seen.of(&cell.at.environment, stage), &failure));
+        }
         for workload in &cell.workloads {
             let piece = Piece { workload: &workload.id, ..piece.clone() };
             samples.extend(piece.failed(&work::metrics(workload.run), &failure));
@@ -153,8 +167,8 @@ impl Running<'_, '_, '_> {
                 frequency = watched.frequency;
                 self.watched(watched)?;
             }
-            Ok(None) => self.warn("the sampler's thread did not survive, this cell has no time line"),
-            Err(error) => self.warn(&format!("no sampler, this cell has no time line: {error}")),
+            Ok(None) => self.unwatched("the sampler's thread did not survive")?,
+            Err(error) => self.unwatched(&format!("there was no sampler: {error}"))?,
         }
         self.conditions(frequency)?;
         measured
@@ -248,8 +262,18 @@ impl Running<'_, '_, '_> {
         self.log.take(samples, vec![Record::Timeline(timeline)])
     }
 
-    fn warn(&self, text: &str) {
-        (self.log.events)(Event::Warning(format!("{}: {text}", self.cell.at.environment)));
+    /// A cell without a time line has no peaks but its control group's.
+    fn unwatched(&mut self, why: &str) -> Result<(), WriteError> {
+        let environment = &self.cell.at.environment;
+        self.result.warning = Some(format!("{environment}: a cell has no time line and no peaks: {why}"));
+        let accounts = self.instance.accounts();
+        let bill = Bill::without_standing(&accounts);
+        let failure = Failure { name: FailureName::Unreadable, detail: why.to_owned() };
+        let lost = |reading: Reading| reading.map(|_| Err(failure.clone()));
+        let total = lost(bill.total());
+        let peaks = Peaks { instance: lost(bill.instance), engine: lost(bill.engine), total };
+        let samples = memory::peak(&Piece::begin(&self.cell.at, "idle"), &accounts, peaks);
+        self.log.take(samples, Vec::new())
     }
 
     /// After a stop what is left of the instance is killed rather than measured.
@@ -264,7 +288,10 @@ impl Running<'_, '_, '_> {
             result.left_behind = not_removed(error);
         }
         let deadline = cell.deadlines.stop;
-        let samples = start::end_samples(&piece, ended.map_err(|error| error.failure), deadline);
+        let ended = ended.map_err(|error| error.failure);
+        let samples = ended.and_then(|span| start::end_samples(&piece, &span, deadline));
+        let samples = samples
+            .unwrap_or_else(|failure| piece.failed(&log.seen.of(&cell.at.environment, "stop"), &failure));
         log.take(samples, Vec::new())?;
         Ok(result)
     }

@@ -402,6 +402,9 @@ impl<'a> Running<'a> {
             let most = self.record.sampler_cpu_share.map_or(share, |most| most.max(share));
             self.record.sampler_cpu_share = Some(most);
         }
+        if let Some(text) = result.warning {
+            self.warn(text);
+        }
         if let Some(what) = result.left_behind {
             self.left_behind.push(what);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Event;
+use super::seen::Seen;
 use crate::journal::{Record, WriteError, Writer};
 use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, Outcome, Sample};
@@ -16,11 +17,13 @@ pub(super) struct Log<'a> {
     pub failed: u64,
     /// Environments whose image's size is in the journal.
     pub images: BTreeSet<String>,
+    /// What instances were measured by so far.
+    pub seen: Seen,
 }
 
 impl<'a> Log<'a> {
     pub(super) fn new(writer: Writer, events: &'a dyn Fn(Event)) -> Self {
-        Self { writer, events, measured: 0, failed: 0, images: BTreeSet::new() }
+        Self { writer, events, measured: 0, failed: 0, images: BTreeSet::new(), seen: Seen::default() }
     }
 
     /// Puts what became known together on disk together.
@@ -32,6 +35,7 @@ impl<'a> Log<'a> {
         records.extend(samples.iter().cloned().map(Record::Sample));
         self.writer.append(&records)?;
         for sample in samples {
+            self.seen.note(&sample);
             if &*sample.workload == "image" {
                 self.images.insert(sample.environment.to_string());
             }

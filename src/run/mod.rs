@@ -14,6 +14,7 @@ mod outcome;
 mod prepare;
 mod repeats;
 mod resume;
+mod seen;
 mod start;
 mod surroundings;
 mod work;

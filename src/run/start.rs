@@ -10,16 +10,17 @@ use crate::measure::sample::{Failure, Sample};
 use crate::measure::sense;
 use crate::measure::span::Span;
 
-/// A start's samples, and its tree for the journal where it makes sense.
+/// A start's samples, and its tree for the journal.
+///
+/// # Errors
+/// It makes no sense.
 pub(super) fn samples(
     piece: &Piece<'_>,
     span: &Span,
     marks: &[(String, Instant)],
     deadline: Duration,
-) -> (Vec<Sample>, Option<StartRecord>) {
-    if let Err(failure) = sense::span(span, deadline) {
-        return (vec![piece.sample("startup.ready", Err(failure))], None);
-    }
+) -> Result<(Vec<Sample>, StartRecord), Failure> {
+    sense::span(span, deadline)?;
     let mut samples = vec![piece.sample("startup.ready", Ok(ms(span.ns())))];
     let since = |moment: Instant| moment.since(span.start).as_secs_f64() * 1e3;
     if let Some(agent) = span.children.iter().find(|part| part.name == "agent") {
@@ -42,24 +43,22 @@ pub(super) fn samples(
         span: span.clone(),
         marks,
     };
-    (samples, Some(record))
+    Ok((samples, record))
 }
 
 /// An end's samples.
+///
+/// # Errors
+/// It makes no sense.
 pub(super) fn end_samples(
     piece: &Piece<'_>,
-    ended: Result<Span, Failure>,
+    span: &Span,
     deadline: Duration,
-) -> Vec<Sample> {
-    let checked = ended.and_then(|span| sense::span(&span, deadline).map(|()| span));
-    match checked {
-        Err(failure) => vec![piece.sample("end.total", Err(failure))],
-        Ok(span) => {
-            let mut samples = vec![piece.sample("end.total", Ok(ms(span.ns())))];
-            samples.extend(lengths(piece, "end", &span));
-            samples
-        }
-    }
+) -> Result<Vec<Sample>, Failure> {
+    sense::span(span, deadline)?;
+    let mut samples = vec![piece.sample("end.total", Ok(ms(span.ns())))];
+    samples.extend(lengths(piece, "end", span));
+    Ok(samples)
 }
 
 fn lengths(piece: &Piece<'_>, prefix: &str, span: &Span) -> Vec<Sample> {
@@ -101,7 +100,7 @@ mod tests {
         let span = Span::from_marks("ready", Instant(1_000_000), &parts);
         let marks = [("start-returned", 12_000_000), ("before", 999_999), ("late", 1_001_000_001)]
             .map(|(name, at)| (name.to_owned(), Instant(at)));
-        let (samples, record) = super::samples(&piece, &span, &marks, Duration::from_secs(1));
+        let (samples, record) = super::samples(&piece, &span, &marks, Duration::from_secs(1)).unwrap();
         let expected = [
             ("startup.ready", Some(8.0)),
             ("startup.to-first-instruction", Some(4.0)),
@@ -110,7 +109,7 @@ mod tests {
             ("startup.start-returned", Some(11.0)),
         ];
         assert_eq!(named(&samples), expected);
-        assert_eq!(record.unwrap().marks, [("start-returned".to_owned(), 11_000_000)]);
+        assert_eq!(record.marks, [("start-returned".to_owned(), 11_000_000)]);
     }
 
     #[test]
@@ -118,7 +117,8 @@ mod tests {
         let at = at();
         let parts = [("exec", Instant(1_000_001)), ("agent", Instant(1_234_567))];
         let span = Span::from_marks("ready", Instant(0), &parts);
-        let (samples, _) = super::samples(&Piece::begin(&at, "start"), &span, &[], Duration::from_secs(1));
+        let (samples, _) =
+            super::samples(&Piece::begin(&at, "start"), &span, &[], Duration::from_secs(1)).unwrap();
         let value = |metric: &str| samples.iter().find(|one| one.metric == *metric).and_then(Sample::value);
         assert_eq!(value("startup.ready"), Some(1.234_567));
         assert_eq!(value("startup.phase.exec"), Some(1.000_001));
@@ -129,21 +129,21 @@ mod tests {
         let at = at();
         let piece = Piece::begin(&at, "start");
         let span = Span::from_marks("ready", Instant(10), &[("vmm", Instant(5)), ("agent", Instant(20))]);
-        let (samples, record) = super::samples(&piece, &span, &[], Duration::from_secs(1));
-        assert_eq!((named(&samples), record), (vec![("startup.ready", None)], None));
+        let failure = super::samples(&piece, &span, &[], Duration::from_secs(1)).unwrap_err();
+        assert_eq!(failure.name, FailureName::ClockVoid);
     }
 
     #[test]
-    fn an_end_has_its_parts_or_its_failure() {
+    fn an_end_has_its_parts_or_is_late() {
         let at = at();
         let piece = Piece::begin(&at, "stop");
         let deadline = Duration::from_secs(1);
         let parts = [("stop", Instant(1_000_000)), ("remove", Instant(3_000_000))];
         let span = Span::from_marks("end", Instant(0), &parts);
-        let samples = end_samples(&piece, Ok(span), deadline);
+        let samples = end_samples(&piece, &span, deadline).unwrap();
         let expected = [("end.total", Some(3.0)), ("end.stop", Some(1.0)), ("end.remove", Some(2.0))];
         assert_eq!(named(&samples), expected);
-        let failure = Failure { name: FailureName::NotRemoved, detail: String::new() };
-        assert_eq!(named(&end_samples(&piece, Err(failure), deadline)), [("end.total", None)]);
+        let late = end_samples(&piece, &span, Duration::from_millis(2)).unwrap_err();
+        assert_eq!(late.name, FailureName::Impossible);
     }
 }

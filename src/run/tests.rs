@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -218,14 +219,29 @@ fn every_sample_has_a_metric_of_the_catalogue_and_is_told_of() {
 #[test]
 fn a_boot_that_fails_fails_its_cell_and_the_run_goes_on() {
     let ran = ran(&[Role::Measured, Role::Measured], &[(1, Fault::Boot(FailureName::NeverReady))]);
-    assert_eq!(ran.result.as_ref().unwrap().failed, 8);
+    assert_eq!(ran.result.as_ref().unwrap().failed, 11);
     let run = ran.read();
-    let mut expected = vec!["startup.ready", "memory.total.idle"];
+    let mut expected =
+        vec!["startup.ready", "memory.total.idle", "memory.total.peak", "disk.added", "end.total"];
     expected.extend(ALL_OF_WORK);
     let expected: Vec<_> =
         expected.into_iter().map(|metric| ("b", metric, FailureName::NeverReady)).collect();
     assert_eq!(failures(&run), expected);
     assert!(run.samples.iter().any(|s| s.environment == "b" && s.block == 1 && s.value().is_some()));
+}
+
+#[test]
+fn what_instances_before_had_is_counted_as_failed_of_one_that_does_not_start() {
+    for fault in [Fault::Boot(FailureName::NeverReady), Fault::BackwardSpan] {
+        let run = ran(&[Role::Measured, Role::Measured], &[(2, fault)]).read();
+        let of_b = |block: u32| {
+            let samples = run.samples.iter().filter(|s| s.environment == "b" && s.block == block);
+            let all = samples.filter(|s| &*s.workload != "image");
+            all.map(|s| (s.workload.to_string(), s.metric.to_string())).collect::<BTreeSet<_>>()
+        };
+        assert!(of_b(0).contains(&("start".to_owned(), "startup.phase.exec".to_owned())));
+        assert_eq!(of_b(0), of_b(1), "{fault:?}");
+    }
 }
 
 #[test]

@@ -71,7 +71,14 @@ mod tests {
     use super::*;
 
     fn child(run_id: &str) -> Child {
-        Command::new("cat").env(RUN_VARIABLE, run_id).stdin(Stdio::piped()).spawn().unwrap()
+        let child = Command::new("cat").env(RUN_VARIABLE, run_id).stdin(Stdio::piped()).spawn().unwrap();
+        // Its spawn returns in the middle of exec, a moment before the kernel shows the new environment.
+        let shown = || std::fs::read(format!("/proc/{}/environ", child.id())).unwrap();
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while !has_run(&shown(), run_id) && std::time::Instant::now() < until {
+            std::thread::yield_now();
+        }
+        child
     }
 
     #[test]
