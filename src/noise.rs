@@ -108,6 +108,7 @@ fn measure_by(suite: &Suite, options: &NoiseOptions, progress: &dyn Fn(f64)) -> 
         // A host's own noise is all of it.
         repeats: Some(0),
         stop: options.stop.clone(),
+        code: None,
     };
     let before = Look::now();
     run::execute(&plan, &run_options, &|event| {

@@ -58,6 +58,7 @@ impl Trial {
             // What is asked is how it wavers here, and the time is for that.
             repeats: Some(0),
             stop: self.stop.clone(),
+            code: None,
         };
         run::execute(plan, &options, events)?;
         Ok(journal::read(&output)?)

@@ -126,6 +126,7 @@ fn record(plan: Plan) -> RunRecord {
         warnings: Vec::new(),
         sampler_cpu_share: None,
         conditions: isocost::journal::record::Conditions::default(),
+        code: None,
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn run(measured: u32) -> Run {
         warnings: Vec::new(),
         sampler_cpu_share: None,
         conditions: Conditions::default(),
+        code: None,
     };
     Run {
         record,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::args::How;
 use super::asked;
+use super::commit;
 use super::console::Console;
 use super::exit::Exit;
 use super::place;
@@ -131,6 +132,7 @@ fn options(how: &How, output: Output, cache: &Path) -> Result<RunOptions, Refusa
         precision: how.precision,
         repeats: how.repeats,
         stop,
+        code: commit::code(),
     })
 }
 

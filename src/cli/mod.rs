@@ -14,6 +14,7 @@ mod asked;
 mod cache;
 mod calibration;
 mod clean;
+mod commit;
 mod compare;
 mod console;
 mod doctor;

@@ -46,6 +46,21 @@ pub struct RunRecord {
     /// Under what conditions it was measured.
     #[serde(default)]
     pub conditions: Conditions,
+    /// Which code it was started on; `None` where nothing says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+}
+
+/// What was measured, as version control names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Code {
+    /// The commit's hash.
+    pub commit: Option<String>,
+    /// Its branch.
+    pub branch: Option<String>,
+    /// The repository's address, where continuous integration says it: a clone's own may have a password in it.
+    pub repository: Option<String>,
 }
 
 /// What a run learned about its own measuring.

@@ -39,6 +39,7 @@ pub(crate) fn record(run_id: &str) -> RunRecord {
         warnings: Vec::new(),
         sampler_cpu_share: None,
         conditions: Conditions::default(),
+        code: None,
     }
 }
 

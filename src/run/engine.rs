@@ -69,7 +69,7 @@ pub(super) fn execute_in(
     let context = prepare::context(plan, options, &registered, placement);
     let folder = options.output.folder(&registered.run_id);
     let writer = Writer::create(&folder, &registered.run_id)?;
-    let record = prepare::record(plan, &context);
+    let record = prepare::record(plan, &context, options.code.clone());
     journal::write_run(&folder, &record).inspect_err(|_| prepare::take_back(&folder))?;
     events(Event::Created { run_id: registered.run_id.clone(), folder: folder.clone() });
 

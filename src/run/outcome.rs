@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::environment::agent::StopSignal;
-use crate::journal::record::RunRecord;
+use crate::journal::record::{Code, RunRecord};
 use crate::journal::{JournalError, WriteError};
 use crate::measure::sample::Failure;
 
@@ -56,6 +56,8 @@ pub struct RunOptions {
     pub repeats: Option<u32>,
     /// Raised by a signal: the run then ends cleanly.
     pub stop: StopSignal,
+    /// For the record.
+    pub code: Option<Code>,
 }
 
 /// What one environment is made of instead.

@@ -8,7 +8,7 @@ use super::state::Registered;
 use super::{Event, Other, RunError, RunOptions, Unavailable};
 use crate::environment::{Environment, EnvironmentError, Prepared, RunContext, docker};
 use crate::image::kernel::sha256_hex;
-use crate::journal::record::{Conditions, Ending, EnvironmentRecord, RunRecord, SCHEMA};
+use crate::journal::record::{Code, Conditions, Ending, EnvironmentRecord, RunRecord, SCHEMA};
 use crate::journal::{JOURNAL_FILE, RUN_FILE};
 use crate::measure::host::{self, CpuPlacement, HostWarning};
 use crate::measure::sample::FailureName;
@@ -70,7 +70,7 @@ fn of_one(context: &RunContext, other: Option<&Other>) -> RunContext {
 }
 
 /// `run.json` as it is before the first boot.
-pub(super) fn record(plan: &Plan, context: &RunContext) -> RunRecord {
+pub(super) fn record(plan: &Plan, context: &RunContext, code: Option<Code>) -> RunRecord {
     let host = host::watch(&context.scratch);
     let warnings = host::warnings(&host).iter().map(HostWarning::sentence).collect();
     RunRecord {
@@ -87,6 +87,7 @@ pub(super) fn record(plan: &Plan, context: &RunContext) -> RunRecord {
         warnings,
         sampler_cpu_share: None,
         conditions: Conditions::default(),
+        code,
     }
 }
 

@@ -86,6 +86,7 @@ fn options(folder: &Path) -> RunOptions {
         precision: None,
         repeats: None,
         stop: StopSignal::new().unwrap(),
+        code: None,
     }
 }
 

@@ -129,6 +129,7 @@ fn record(rows: usize, blocks: usize) -> RunRecord {
         warnings: Vec::new(),
         sampler_cpu_share: None,
         conditions: Default::default(),
+        code: None,
     }
 }
 

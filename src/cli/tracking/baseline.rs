@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::args::{BaselineArguments, BaselineCommand};
-use super::commit;
+use crate::cli::commit;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
@@ -30,11 +30,11 @@ pub(in crate::cli) fn baseline(arguments: &BaselineArguments, console: Console) 
     match &arguments.command {
         BaselineCommand::Save { name, runs, replace, note } => {
             // All are read before anything is written.
-            let source = commit::source(None, None);
+            let said = commit::said(None, None);
             let mut read = Vec::new();
             for dir in runs {
                 for folder in folders(dir)? {
-                    read.push((entry_of(&folder, &source)?, pack(&folder)?));
+                    read.push((entry_of(&folder, &said)?, pack(&folder)?));
                 }
             }
             let mut history = History::open(&place)?;

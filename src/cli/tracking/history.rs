@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::args::{Export, HistoryArguments, HistoryCommand, Import, Which};
-use super::{commit, exchange};
+use super::exchange;
+use crate::cli::commit;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
@@ -30,8 +31,7 @@ pub(in crate::cli) fn history(arguments: &HistoryArguments, console: Console) ->
     match &arguments.command {
         None => look(arguments, &place, &selection, console),
         Some(HistoryCommand::Import { paths, format, commit, of_branch }) => {
-            let source = commit::source(commit.as_deref(), of_branch.as_deref());
-            import(paths, *format, &source, &place, console)
+            import(paths, *format, commit::said(commit.as_deref(), of_branch.as_deref()), &place, console)
         }
         Some(HistoryCommand::Export { format, output }) => {
             export(*format, output.as_deref(), &place, &selection, console)
@@ -155,10 +155,13 @@ struct Tally {
     new: usize,
     known: usize,
     replaced: usize,
+    /// Of all of these.
+    nameless: usize,
 }
 
 impl Tally {
     fn add(&mut self, history: &mut History, entry: &Entry) -> Result<(), Refusal> {
+        self.nameless += usize::from(entry.source.commit.is_none());
         match history.add(entry)? {
             Added::New => self.new += 1,
             Added::Known => self.known += 1,
@@ -171,15 +174,20 @@ impl Tally {
 fn import(
     paths: &[PathBuf],
     format: Option<Import>,
-    source: &Source,
+    said: Source,
     place: &Place,
     console: Console,
 ) -> Result<Exit, Refusal> {
     let (tally, unreadable) = match format {
-        Some(format) => (import_files(paths, format, source, place, console)?, 0),
-        None => import_runs(paths, source, place)?,
+        Some(format) => (import_files(paths, format, &commit::with_the_code_here(said), place, console)?, 0),
+        None => import_runs(paths, said, place)?,
     };
-    let Tally { new, known, replaced } = tally;
+    let Tally { new, known, replaced, nameless } = tally;
+    if nameless > 0 {
+        console.note(&format!(
+            "{nameless} of them name no commit: isocost history import DIR --commit HASH says which it was"
+        ));
+    }
     if console.json {
         console.document(
             "history",
@@ -214,8 +222,9 @@ fn import_files(
     Ok(tally)
 }
 
-/// Also how many cannot be read: one damaged folder among thousands does not keep the others out.
-fn import_runs(paths: &[PathBuf], source: &Source, place: &Place) -> Result<(Tally, usize), Refusal> {
+/// Also how many cannot be read: one damaged folder among thousands does not keep the others out. What the command line says is
+/// so of all of them, what a run says of itself of that run; one that says nothing and comes alone was measured just now.
+fn import_runs(paths: &[PathBuf], said: Source, place: &Place) -> Result<(Tally, usize), Refusal> {
     let mut all = Vec::new();
     for path in paths {
         if path.is_file() {
@@ -228,9 +237,16 @@ fn import_runs(paths: &[PathBuf], source: &Source, place: &Place) -> Result<(Tal
         all.extend(folders(path)?);
     }
     let (mut history, mut tally, mut unreadable) = (History::open(place)?, Tally::default(), 0);
+    let alone = all.len() == 1;
     for folder in all {
-        match entry_of(&folder, source) {
-            Ok(entry) => tally.add(&mut history, &entry)?,
+        match entry_of(&folder, &said) {
+            Ok(mut entry) => {
+                if alone && entry.source.commit.is_none() {
+                    entry.source = commit::with_the_code_here(entry.source);
+                }
+                tally.add(&mut history, &entry)?;
+                history.name(&entry.run_id, &said)?;
+            }
             Err(error) => {
                 unreadable += 1;
                 crate::cli::console::say(&error.to_string());

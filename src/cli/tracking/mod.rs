@@ -6,7 +6,6 @@ use crate::regression::history::{HistoryError, IngestError};
 
 pub(super) mod args;
 mod baseline;
-mod commit;
 mod exchange;
 mod gate;
 mod history;

@@ -5,6 +5,7 @@ use super::entry::{Description, Entry, Measured};
 use super::error::HistoryError;
 use super::store::{History, Known};
 use crate::measure::metric::Direction;
+use crate::regression::formats::Source;
 
 /// What adding a run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,19 @@ impl History {
         let added = added.map_err(|trouble| trouble.at(&self.place, "take in a run"))?;
         self.known = known;
         Ok(added)
+    }
+}
+
+impl History {
+    /// Says of a run that is there which code it was; what `source` leaves open stays as it is.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn name(&mut self, run_id: &str, source: &Source) -> Result<(), HistoryError> {
+        let sql = "UPDATE run SET commit_id = COALESCE($1, commit_id), branch = COALESCE($2, branch) WHERE run_id = $3";
+        let values = [source.commit.as_deref().into(), source.branch.as_deref().into(), run_id.into()];
+        let done = self.connection.execute(sql, &values);
+        done.map(|_| ()).map_err(|trouble| trouble.at(&self.place, "name a run's commit"))
     }
 }
 

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::entry::{Description, Entry, Facts, Measured, SeriesKey, hex};
 use crate::analysis::{Ratio, Row, Settings, Summary, summarise};
-use crate::journal::record::EnvironmentRecord;
+use crate::journal::record::{Code, EnvironmentRecord};
 use crate::journal::{JOURNAL_FILE, JournalError, Run, read};
 use crate::measure::host::Host;
 use crate::measure::metric;
@@ -34,7 +34,8 @@ impl IngestError {
     }
 }
 
-/// The run in `dir` as an entry, with its summary made anew from its samples.
+/// The run in `dir` as an entry, with its summary made anew from its samples. Which code it was is said by `source`, and where
+/// that is silent by the run itself.
 ///
 /// # Errors
 /// It cannot be read.
@@ -63,9 +64,19 @@ fn entry(run: &Run, summary: &Summary, digest: String, source: &Source) -> Entry
         suite: Some(record.plan.suite.name.clone()),
         version: Some(record.isocost_version.clone()),
         program: Some(record.agent_sha256.clone()),
-        source: source.clone(),
+        source: which(source, record.code.as_ref()),
         host: Some(Description::of(host_facts(&record.host))),
         measured: summary.rows.iter().map(|row| measured(row, made_of(&row.environment))).collect(),
+    }
+}
+
+fn which(said: &Source, code: Option<&Code>) -> Source {
+    let code = code.cloned().unwrap_or_default();
+    Source {
+        commit: said.commit.clone().or(code.commit),
+        branch: said.branch.clone().or(code.branch),
+        repository: said.repository.clone().or(code.repository),
+        machine: said.machine.clone(),
     }
 }
 

@@ -66,6 +66,32 @@ fn the_same_folder_again_changes_nothing_and_a_longer_one_replaces() {
 }
 
 #[test]
+fn a_run_says_which_code_it_was_and_the_command_line_knows_better() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = folder(dir.path(), "r1", &[20.0, 21.0]);
+    let path = folder.join("run.json");
+    let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    record["code"] = serde_json::json!({"commit": "abc", "branch": "main"});
+    std::fs::write(&path, record.to_string()).unwrap();
+    let of = |said: &Source| entry_of(&folder, said).unwrap();
+    let own = of(&Source::default());
+    assert_eq!((own.source.commit.as_deref(), own.source.branch.as_deref()), (Some("abc"), Some("main")));
+    let said = Source { commit: Some("def".into()), ..Source::default() };
+    assert_eq!(of(&said).source.commit.as_deref(), Some("def"));
+
+    let mut history = History::open(&Place::File(dir.path().join("history.db"))).unwrap();
+    assert_eq!(history.add(&own).unwrap(), Added::New);
+    assert_eq!(history.add(&of(&said)).unwrap(), Added::Known);
+    history.name("r1", &Source::default()).unwrap();
+    let commit =
+        |history: &mut History| history.runs(&super::super::Selection::default()).unwrap().remove(0).source;
+    assert_eq!(commit(&mut history).commit.as_deref(), Some("abc"), "what is not said is left");
+    history.name("r1", &said).unwrap();
+    let named = commit(&mut history);
+    assert_eq!((named.commit.as_deref(), named.branch.as_deref()), (Some("def"), Some("main")));
+}
+
+#[test]
 fn a_kept_run_comes_back_whole() {
     let dir = tempfile::tempdir().unwrap();
     let folder = folder(dir.path(), "r1", &[20.0, 21.0]);
