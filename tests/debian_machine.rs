@@ -241,9 +241,10 @@ fn it_is_whole(run: &Run, by_root: bool) {
 }
 
 /// In an emulated KVM a virtual machine stands still now and then: its own kernel tells of a CPU that stalled, and what was
-/// asked of it is not answered in time. (`tests/qemu*.rs` allow nothing of the kind.)
+/// asked of it is not answered in time, or it is never ready. (`tests/qemu*.rs` allow nothing of the kind.)
 fn stood_still(sample: &Sample) -> bool {
-    let late = matches!(&sample.outcome, Outcome::Failed(failure) if failure.name == FailureName::TimedOut);
+    let Outcome::Failed(failure) = &sample.outcome else { return false };
+    let late = matches!(failure.name, FailureName::TimedOut | FailureName::NeverReady);
     late && sample.environment.starts_with("qemu")
 }
 
