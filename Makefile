@@ -1,6 +1,6 @@
 # make bench   sets up what is missing, builds, runs the quick suite, leaves the report in reports/latest/
 # make test    sets up what is missing, runs every test
-# make lint    rustfmt, clippy and the shell scripts' syntax; a warning is an error
+# make lint    rustfmt, clippy, the documentation's links and the shell scripts' syntax; a warning is an error
 .POSIX:
 .PHONY: bench test lint
 
@@ -24,6 +24,7 @@ test:
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 	for script in setup/*.sh; do sh -n "$$script" || exit 1; done
 	bash -n .ci/run
 	bash -n .ci/gate

@@ -21,7 +21,7 @@ pub fn shared() -> Arc<[u8]> {
     BYTES.into()
 }
 
-/// The SHA-256 of [`bytes`], lower-case hex.
+/// The SHA-256 of [`bytes()`], lower-case hex.
 #[must_use]
 pub fn sha256() -> &'static str {
     &SHA256

@@ -1,6 +1,6 @@
 //! The full matrix, seeded and ordered, printable before it runs.
 //!
-//! In: a [`Suite`](crate::suite::Suite) and the command line's choices. Out: a [`Plan`]: the order of every cell. Pure:
+//! In: a [`Suite`] and the command line's choices. Out: a [`Plan`]: the order of every cell. Pure:
 //! the same suite and seed give the same plan on every machine.
 
 use serde::{Deserialize, Serialize};

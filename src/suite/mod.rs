@@ -3,8 +3,8 @@
 //! In: a TOML file (schema: docs/suites.md) or the name of a built-in one. Out: a checked [`Suite`]. It must
 //! never touch the host beyond reading that file.
 //!
-//! What was written ([`raw`]) becomes what is meant ([`Suite`]) in one step, is held against the rules that need no
-//! host ([`check`]), and against the host by [`check_against_host`] only.
+//! What was written (`raw`) becomes what is meant ([`Suite`]) in one step, is held against the rules that need no
+//! host (`check`), and against the host by [`check_against_host`] only.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Has anything changed? Runs held against runs, or two environments of one run against each other.
 //!
-//! In: [`Run`]s. Out: a [`Comparison`] with one [`Change`] for each environment, workload and metric, or a [`Refusal`].
+//! In: [`Run`](crate::journal::Run)s. Out: a [`Comparison`] with one [`Change`] for each environment, workload and metric, or a [`Refusal`].
 //! Pure, as all of analysis. docs/statistics.md has each rule, why it is that one, and what it was shown to do.
 //!
 //! - [`inside`] compares what was measured in the same blocks: the exact signed-rank test on the ratios inside them.

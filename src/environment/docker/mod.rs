@@ -2,7 +2,7 @@
 //!
 //! In: a [`DockerSpec`], the agent's bytes, limits. Out: a running container whose agent has said Hello, the spans of its
 //! start, and who spends on its behalf. The `docker` command is never used. bollard's runtime lives on a thread of
-//! [`engine`] alone; what is timed waits in poll(2). It must never know what is measured in the container.
+//! `engine` alone; what is timed waits in poll(2). It must never know what is measured in the container.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -41,7 +41,7 @@ pub fn write(runs: &[Results]) -> Result<String, FormatError> {
 /// Otava's configuration for that file: what each column is, and which way is good.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn configuration(runs: &[Results], test: &str, file: &str) -> Result<String, FormatError> {
     let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
     let mut text = format!(

@@ -1,6 +1,6 @@
 //! Pictures: pure functions from a run and its summary to SVG, and from SVG to PNG.
 //!
-//! Each picture is laid out once, as a [`scene::Scene`]; plotters turns that into SVG, resvg the SVG into PNG with the
+//! Each picture is laid out once, as a `scene::Scene`; plotters turns that into SVG, resvg the SVG into PNG with the
 //! same font. Where there is nothing to show, a plot says why instead.
 
 use super::view::View;
