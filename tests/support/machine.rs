@@ -86,6 +86,9 @@ const LOOK: Duration = Duration::from_secs(5);
 /// A CPU that its kernel calls stuck for so long comes no further. (One that waits for this host does, and is told of for less.)
 const STUCK: u64 = 90;
 
+/// A job says every few seconds that it lives. (A kernel all of whose CPUs wait says nothing.)
+const SILENCE: Duration = Duration::from_secs(3 * 60);
+
 /// What its kernel says before it gives up.
 const PANIC: &str = "Kernel panic - not syncing";
 
@@ -97,7 +100,7 @@ pub(crate) struct Job<'a> {
     pub(crate) script: &'a str,
     /// Files of this host and their names there; they keep their modes.
     pub(crate) files: &'a [(PathBuf, String)],
-    /// What the script says first on the console.
+    /// What the script says first on the console; it then says something every few seconds.
     pub(crate) begun: &'a str,
     pub(crate) deadline: Duration,
 }
@@ -151,7 +154,9 @@ impl Machine {
             loop {
                 let ended = started.process.wait(LOOK, None);
                 let (lasted, said) = (began.elapsed(), text(&console));
-                let hung = stuck_for(&said) >= STUCK || lasted > BOOT && !said.contains(job.begun);
+                let begun = said.contains(job.begun);
+                let silent = begun && silence(&console) > SILENCE || !begun && lasted > BOOT;
+                let hung = silent || stuck_for(&said) >= STUCK;
                 if (hung || said.contains(PANIC)) && !last {
                     break;
                 }
@@ -261,6 +266,12 @@ fn write_input(job: &Job<'_>, path: &Path) {
 
 fn text(path: &Path) -> String {
     String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
+}
+
+/// Since when nothing was said.
+fn silence(console: &Path) -> Duration {
+    let last = std::fs::metadata(console).and_then(|file| file.modified());
+    last.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default()
 }
 
 /// The longest that the kernel's watchdog says a CPU was stuck, in seconds.
