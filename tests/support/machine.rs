@@ -86,13 +86,14 @@ const LOOK: Duration = Duration::from_secs(5);
 /// A CPU that its kernel calls stuck for so long comes no further. (One that waits for this host does, and is told of for less.)
 const STUCK: u64 = 90;
 
-/// A job says every few seconds that it lives. (A kernel all of whose CPUs wait says nothing.)
-const SILENCE: Duration = Duration::from_secs(3 * 60);
+/// Each step of a job is told of, and each start of a virtual machine by the kernel: one that waits for a lost timer says
+/// nothing. Half a minute is usual between two lines.
+const SILENCE: Duration = Duration::from_secs(5 * 60);
 
 /// What its kernel says before it gives up.
 const PANIC: &str = "Kernel panic - not syncing";
 
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 4;
 
 /// What a job is.
 pub(crate) struct Job<'a> {
@@ -100,7 +101,7 @@ pub(crate) struct Job<'a> {
     pub(crate) script: &'a str,
     /// Files of this host and their names there; they keep their modes.
     pub(crate) files: &'a [(PathBuf, String)],
-    /// What the script says first on the console; it then says something every few seconds.
+    /// What the script says first on the console; it then tells of each step.
     pub(crate) begun: &'a str,
     pub(crate) deadline: Duration,
 }

@@ -27,7 +27,6 @@ install_isocost() {
 }
 
 tell "the engine is up"
-while sleep 20; do echo "alive after $(cut -d ' ' -f 1 /proc/uptime) s" > /dev/ttyS0; done &
 install_isocost
 step update apt-get update
 step left-before perl /job/left.pl
