@@ -214,6 +214,39 @@ fn what_kill_9_leaves_is_removed_by_clean_or_the_next_run_and_nothing_else_is() 
     assert!(place.clean().starts_with("nothing to remove"));
 }
 
+#[test]
+fn a_run_that_nobody_keeps_is_found_as_well() {
+    if !all_here("a_run_that_nobody_keeps_is_found_as_well") {
+        return;
+    }
+    let place = Place::new();
+    let pilot = ["plan", "./suite.toml", "--pilot", "6", "--env", "docker"];
+    let trials: [(&[&str], &str); 3] =
+        [(&pilot, "docker"), (&["doctor", "--noise", "10min"], "a"), (&["selfcheck"], "")];
+    for (arguments, environment) in trials {
+        for signal in [Signal::TERM, Signal::KILL] {
+            let mut live = place.begin_trial(&suite(6, "60s"), arguments);
+            let at_work = |run: &Run| {
+                run.samples.iter().any(|one| one.environment == environment || environment.is_empty())
+            };
+            let run_id = live.wait_until("it is at work", at_work).record.run_id;
+            let engine = live.engine().to_owned();
+            live.signal(signal);
+            let (ended, said) = live.end();
+            assert_eq!(ended, (signal == Signal::TERM).then_some(143), "{arguments:?}: {said}");
+            if signal == Signal::KILL {
+                // Its folder and the run's own, each by its lock.
+                assert_eq!(place.states(), 4, "{arguments:?}");
+                let cleaned = place.clean();
+                assert!(cleaned.contains(&run_id), "{cleaned}");
+                assert!(environment != "docker" || cleaned.contains("removed image"), "{cleaned}");
+            }
+            nothing_is_left(&run_id, &engine);
+            assert_eq!(place.states(), 0, "{arguments:?}");
+        }
+    }
+}
+
 /// The pid on the host of the container of that run.
 fn pid_in_container(run_id: &str, engine: &str) -> Pid {
     let pid = ask(engine, async |docker| {

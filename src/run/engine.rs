@@ -64,7 +64,7 @@ pub(super) fn execute_in(
     for line in clean::stale_runs(&options.cache) {
         events(Event::Cleaned(line));
     }
-    let mut registered = Registered::new(&options.cache, prepare::engine(plan).as_deref())?;
+    let registered = Registered::new(&options.cache, prepare::engine(plan).as_deref())?;
     let placement = surroundings.placement(plan.suite.limits.cpus);
     let context = prepare::context(plan, options, &registered, placement);
     let folder = options.output.folder(&registered.run_id);
@@ -74,12 +74,12 @@ pub(super) fn execute_in(
     events(Event::Created { run_id: registered.run_id.clone(), folder: folder.clone() });
 
     // Declared after `registered`: dropped before it, so the scratch folder outlives what is in it.
-    let ready = prepare::all(plan, &context, &options.others, build, events);
+    let ready = prepare::all(plan, &context, registered.left(), &options.others, build, events);
     let ready = ready.inspect_err(|_| prepare::take_back(&folder))?;
     let log = Log::new(writer, events);
     let given = Given { plan, options, surroundings };
     let run = Running::new(given, folder, context, record, ready, log);
-    run.through(&mut registered)
+    run.through()
 }
 
 /// Can that run be continued with these options, as far as is known before anything is touched?
@@ -126,11 +126,11 @@ pub(super) fn resume_in(
     let Rest { plan, record, taken, images } = resume::rest(&cut, options)?;
     prepare::check(&plan)?;
     let engine = prepare::engine(&plan);
-    let mut registered = Registered::again(&options.cache, &record.run_id, engine.as_deref())?;
+    let registered = Registered::again(&options.cache, &record.run_id, engine.as_deref())?;
     let placement = surroundings.placement(plan.suite.limits.cpus);
     let context = prepare::context(&plan, options, &registered, placement);
     events(Event::Created { run_id: registered.run_id.clone(), folder: folder.to_owned() });
-    let ready = prepare::all(&plan, &context, &options.others, build, events)?;
+    let ready = prepare::all(&plan, &context, registered.left(), &options.others, build, events)?;
     resume::same(&record, &ready.records())?;
     let writer = Writer::resume(folder)?;
     let log = Log { measured: taken.0, failed: taken.1, ..Log::new(writer, events) };
@@ -140,7 +140,7 @@ pub(super) fn resume_in(
     run.goes_on_from(&cut);
     run.images.retain(|id, _| !images.contains(id));
     resume::join(&mut run.record.environments, &before);
-    run.through(&mut registered)
+    run.through()
 }
 
 /// What a run is given.
@@ -222,15 +222,11 @@ impl<'a> Running<'a> {
     }
 
     /// All blocks, and the end.
-    fn through(mut self, registered: &mut Registered) -> Result<RunOutcome, RunError> {
+    fn through(mut self) -> Result<RunOutcome, RunError> {
         let pinned = self.pin();
         let ending = self.blocks()?;
         drop(pinned);
-        let outcome = self.finish(ending)?;
-        if !outcome.left_behind.is_empty() {
-            registered.leave_to_clean();
-        }
-        Ok(outcome)
+        self.finish(ending)
     }
 
     /// The harness leaves the instances' CPUs, where there are others. Preparing may use all.
@@ -406,6 +402,7 @@ impl<'a> Running<'a> {
             self.warn(text);
         }
         if let Some(what) = result.left_behind {
+            self.ready.left.note();
             self.left_behind.push(what);
         }
         if let Some(clock) = result.clock {

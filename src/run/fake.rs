@@ -33,6 +33,8 @@ pub(super) enum Fault {
     StopInWork,
     PanicInWork,
     Stop(FailureName),
+    /// Whenever it is tried.
+    Dispose,
     BackwardSpan,
     /// The clock inside is not the host's, and runs one per cent fast.
     FastClock,
@@ -129,7 +131,8 @@ impl Environment for Fake {
 
     fn dispose(&mut self) -> Result<(), EnvironmentError> {
         self.note("dispose");
-        Ok(())
+        let stays = self.script.faults.iter().any(|(_, fault)| *fault == Fault::Dispose);
+        if stays { Err(self.failed(FailureName::NotRemoved)) } else { Ok(()) }
     }
 }
 

@@ -126,7 +126,7 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// A signal came before anything was measured.
-    #[error("stopped by a signal before anything was measured; nothing is left behind")]
+    #[error("stopped by a signal before anything was measured")]
     Interrupted,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::engine::Build;
-use super::state::Registered;
+use super::state::{LeftBehind, Registered};
 use super::{Event, Other, RunError, RunOptions, Unavailable};
 use crate::environment::{Environment, EnvironmentError, Prepared, RunContext, docker};
 use crate::image::kernel::sha256_hex;
@@ -102,6 +102,7 @@ pub(super) fn take_back(folder: &Path) {
 /// Environments that are ready. Dropping it disposes of them, in a panic too.
 pub(super) struct Ready {
     all: Vec<(Box<dyn Environment>, Prepared)>,
+    pub(super) left: LeftBehind,
 }
 
 impl Ready {
@@ -132,7 +133,12 @@ impl Ready {
     /// Removes what they made; returns what could not be.
     pub(super) fn dispose(&mut self) -> Vec<String> {
         let gone = self.all.drain(..);
-        gone.filter_map(|(mut environment, _)| environment.dispose().err()).map(|e| e.to_string()).collect()
+        let stays: Vec<_> =
+            gone.filter_map(|(mut one, _)| one.dispose().err()).map(|e| e.to_string()).collect();
+        if !stays.is_empty() {
+            self.left.note();
+        }
+        stays
     }
 }
 
@@ -142,15 +148,33 @@ impl Drop for Ready {
     }
 }
 
-/// Makes all environments of the plan ready, in the suite's order.
+/// Makes all environments of the plan ready, in the suite's order. Where one fails, what all made so far goes.
 pub(super) fn all(
+    plan: &Plan,
+    context: &RunContext,
+    left: LeftBehind,
+    others: &BTreeMap<String, Other>,
+    build: Build<'_>,
+    events: &dyn Fn(Event),
+) -> Result<Ready, RunError> {
+    let mut ready = Ready { all: Vec::new(), left };
+    let done = each(&mut ready, plan, context, others, build, events);
+    if done.is_err() {
+        for what in ready.dispose() {
+            events(not_removed(&what));
+        }
+    }
+    done.map(|()| ready)
+}
+
+fn each(
+    ready: &mut Ready,
     plan: &Plan,
     context: &RunContext,
     others: &BTreeMap<String, Other>,
     build: Build<'_>,
     events: &dyn Fn(Event),
-) -> Result<Ready, RunError> {
-    let mut ready = Ready { all: Vec::new() };
+) -> Result<(), RunError> {
     let mut missing = Vec::new();
     let used =
         |id: &str| plan.blocks.iter().flat_map(|block| &block.cells).any(|cell| cell.environment == id);
@@ -160,9 +184,14 @@ pub(super) fn all(
         }
         events(Event::Preparing { environment: spec.id.clone() });
         let made = build(spec, &of_one(context, others.get(&spec.id))).and_then(|mut environment| {
-            // Where it fails, what it made so far goes with it.
-            let prepared = environment.prepare().inspect_err(|_| drop(environment.dispose()))?;
-            Ok((environment, prepared))
+            let prepared = environment.prepare();
+            if prepared.is_err()
+                && let Err(stays) = environment.dispose()
+            {
+                ready.left.note();
+                events(not_removed(&stays.to_string()));
+            }
+            Ok((environment, prepared?))
         });
         match made {
             Ok((environment, prepared)) => {
@@ -177,7 +206,11 @@ pub(super) fn all(
             }
         }
     }
-    if missing.is_empty() { Ok(ready) } else { Err(RunError::Unavailable(missing)) }
+    if missing.is_empty() { Ok(()) } else { Err(RunError::Unavailable(missing)) }
+}
+
+fn not_removed(what: &str) -> Event {
+    Event::Warning(format!("not removed: {what}"))
 }
 
 fn told(environment: &dyn Environment, prepared: &Prepared) -> Event {

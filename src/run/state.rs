@@ -4,9 +4,11 @@
 //! run. The kernel lets go of it however the run ends, so a lock that can be had belongs to a run that is over. The
 //! lock's file holds the address of the container engine the run used, if any.
 
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use rustix::fs::FlockOperation;
 
@@ -29,13 +31,25 @@ pub struct Registered {
     pub scratch: PathBuf,
     lock_path: PathBuf,
     _lock: File,
-    left_behind: bool,
+    left: LeftBehind,
+}
+
+/// Something of the run could not be removed: once that is noted its lock's name stays, so that `clean` comes back to it.
+#[derive(Debug, Clone, Default)]
+pub struct LeftBehind(Rc<Cell<bool>>);
+
+impl LeftBehind {
+    /// Notes it.
+    pub fn note(&self) {
+        self.0.set(true);
+    }
 }
 
 impl Registered {
-    /// Something of the run could not be removed: its lock's name stays, so that `clean` comes back to it.
-    pub fn leave_to_clean(&mut self) {
-        self.left_behind = true;
+    /// For those who remove what is of the run.
+    #[must_use]
+    pub fn left(&self) -> LeftBehind {
+        self.left.clone()
     }
 
     /// Registers a new run, which may make containers in `engine`.
@@ -66,7 +80,7 @@ impl Registered {
             lock.write_all(engine.unwrap_or_default().as_bytes()).map_err(failed(&lock_path))?;
             let scratch = folder.join(&run_id);
             std::fs::create_dir(&scratch).map_err(failed(&scratch))?;
-            return Ok(Self { run_id, scratch, lock_path, _lock: lock, left_behind: false });
+            return Ok(Self { run_id, scratch, lock_path, _lock: lock, left: LeftBehind::default() });
         }
     }
 }
@@ -98,14 +112,14 @@ impl Registered {
         written.map_err(failed(&lock_path))?;
         let scratch = folder.join(run_id);
         remove_folder(&scratch).and_then(|()| std::fs::create_dir(&scratch)).map_err(failed(&scratch))?;
-        Ok(Self { run_id: run_id.to_owned(), scratch, lock_path, _lock: lock, left_behind: false })
+        Ok(Self { run_id: run_id.to_owned(), scratch, lock_path, _lock: lock, left: LeftBehind::default() })
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
         // Where the folder stays, so does the lock's name: `clean` finds both.
-        if remove_folder(&self.scratch).is_ok() && !self.left_behind {
+        if remove_folder(&self.scratch).is_ok() && !self.left.0.get() {
             let _ = std::fs::remove_file(&self.lock_path);
         }
     }
@@ -214,8 +228,8 @@ mod tests {
     #[test]
     fn a_run_that_left_something_behind_is_found_again() {
         let cache = tempfile::tempdir().unwrap();
-        let mut run = Registered::new(cache.path(), Some("unix:///s")).unwrap();
-        run.leave_to_clean();
+        let run = Registered::new(cache.path(), Some("unix:///s")).unwrap();
+        run.left().note();
         let id = run.run_id.clone();
         drop(run);
         let found = stale(cache.path()).unwrap();

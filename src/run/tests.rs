@@ -70,6 +70,11 @@ impl Ran {
         journal::read(&self.folder.path().join("out")).unwrap()
     }
 
+    /// Runs that `clean` comes back to.
+    fn left_to_clean(&self) -> usize {
+        state::stale(&self.folder.path().join("cache")).unwrap().len()
+    }
+
     fn nothing_is_left(&self) {
         let runs = state::runs_folder(&self.folder.path().join("cache"));
         assert_eq!(std::fs::read_dir(runs).unwrap().count(), 0);
@@ -299,7 +304,22 @@ fn what_a_wrong_clock_timed_is_void_and_the_run_says_so() {
 fn what_is_not_removed_is_a_failure_and_named() {
     let ran = ran(&[Role::Measured], &[(1, Fault::Stop(FailureName::NotRemoved))]);
     assert_eq!(failures(&ran.read()), [("b", "end.total", FailureName::NotRemoved)]);
+    assert_eq!(ran.left_to_clean(), 1);
     assert_eq!(ran.result.unwrap().left_behind.len(), 1);
+}
+
+#[test]
+fn what_stays_is_left_to_clean_however_the_run_ends() {
+    let whole = ran(&[Role::Measured], &[(9, Fault::Dispose)]);
+    assert_eq!(whole.left_to_clean(), 1);
+    assert_eq!(whole.result.unwrap().left_behind.len(), 1);
+
+    let unavailable =
+        ran(&[Role::Measured], &[(0, Fault::Prepare(FailureName::NotStarted)), (9, Fault::Dispose)]);
+    assert!(matches!(unavailable.result, Err(RunError::Unavailable(_))));
+    assert_eq!(unavailable.left_to_clean(), 1);
+    let told = |event: &&Event| matches!(event, Event::Warning(text) if text.starts_with("not removed: b: "));
+    assert_eq!(unavailable.events.iter().filter(told).count(), 1);
 }
 
 #[test]

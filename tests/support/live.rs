@@ -66,6 +66,32 @@ impl Place {
         std::fs::write(self.path().join("suite.toml"), suite).unwrap();
         let mut command = self.isocost();
         command.args(["run", "./suite.toml", "-o"]).arg(run).args(more);
+        self.spawn(command, run.to_owned())
+    }
+
+    /// Begins a run that nobody keeps, by this command: a pilot, a check. Its folder is among the states of runs.
+    pub(crate) fn begin_trial(&self, suite: &str, arguments: &[&str]) -> Live {
+        std::fs::write(self.path().join("suite.toml"), suite).unwrap();
+        let mut command = self.isocost();
+        command.args(arguments);
+        let mut live = self.spawn(command, PathBuf::new());
+        let until = Instant::now() + DEADLINE;
+        live.run = loop {
+            let states = std::fs::read_dir(self.cache().join("runs")).into_iter().flatten().flatten();
+            if let Some(run) = states.map(|one| one.path().join("run")).find(|run| journal::read(run).is_ok())
+            {
+                break run;
+            }
+            if let Some(status) = live.child.try_wait().unwrap() {
+                panic!("{arguments:?} ended ({status}) before it ran: {}", live.said());
+            }
+            assert!(Instant::now() < until, "{arguments:?} does not begin");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        live
+    }
+
+    fn spawn(&self, mut command: Command, run: PathBuf) -> Live {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let said = std::thread::spawn(move || {
@@ -73,7 +99,7 @@ impl Place {
             stderr.read_to_string(&mut text).unwrap();
             text
         });
-        Live { child, run: run.to_owned(), said: Some(said), engine: self.engine.clone() }
+        Live { child, run, said: Some(said), engine: self.engine.clone() }
     }
 
     /// `isocost clean`, which must succeed; what it printed.

@@ -2,9 +2,10 @@
 //!
 //! A group's name begins with `isocost-<run id>-`, by which `clean` finds what a crash left.
 
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::io;
 use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -121,6 +122,19 @@ impl Place {
             }
         }
         Ok(group)
+    }
+
+    /// Removes groups whose names begin so: what is left of them whose own removal failed.
+    ///
+    /// # Errors
+    /// The first folder that stays, and why.
+    pub(crate) fn sweep(&self, prefix: &str) -> Result<(), (PathBuf, io::Error)> {
+        let entries =
+            self.parents().into_iter().flat_map(|parent| std::fs::read_dir(parent).into_iter().flatten());
+        let is_ours = |entry: &DirEntry| entry.file_name().as_bytes().starts_with(prefix.as_bytes());
+        let left = entries.flatten().filter(is_ours);
+        let removed: Vec<_> = left.map(|entry| remove(&entry.path())).collect();
+        removed.into_iter().collect()
     }
 
     /// Another run may have put back what it had switched on, for this one had no group just then. It stays on this time.
@@ -426,6 +440,18 @@ mod tests {
     use super::*;
 
     const LIMITS: Limits = Limits { cpus: 2, memory_bytes: 64 << 20 };
+
+    #[test]
+    fn what_begins_so_is_swept_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = ["isocost-r1-a-1", "isocost-r1-a-2", "isocost-r1-b-1", "isocost-r12-a-1"];
+        folders.iter().for_each(|name| std::fs::create_dir(root.path().join(name)).unwrap());
+        let place = Place::V2 { parent: root.path().to_owned(), cpu: true };
+        place.sweep("isocost-r1-a-").unwrap();
+        assert_eq!(folders.map(|name| root.path().join(name).exists()), [false, false, true, true]);
+        std::fs::write(root.path().join("isocost-r1-b-1/file"), "").unwrap();
+        assert_eq!(place.sweep("isocost-r1-b-").unwrap_err().0, root.path().join("isocost-r1-b-1"));
+    }
 
     #[test]
     fn version_2_is_tried_from_the_outermost_inwards() {

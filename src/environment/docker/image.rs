@@ -30,7 +30,7 @@ pub(super) struct Image {
 /// Has it built.
 ///
 /// # Errors
-/// What stood in the way; no image is left then, unless the engine does not answer.
+/// What stood in the way; it may be there all the same.
 pub(super) fn build(
     engine: &Engine,
     run_id: &str,
@@ -39,19 +39,9 @@ pub(super) fn build(
     stop: &StopSignal,
 ) -> Result<Image, DockerError> {
     let tag = tag(run_id, environment);
-    build_and_look(engine, &tag, run_id, agent, stop).inspect_err(|_| drop(remove(engine, &tag)))
-}
-
-fn build_and_look(
-    engine: &Engine,
-    tag: &str,
-    run_id: &str,
-    agent: &[u8],
-    stop: &StopSignal,
-) -> Result<Image, DockerError> {
     let context = context(run_id, agent).map_err(DockerError::io("pack", "the build context"))?;
     let options = BuildImageOptions {
-        t: Some(tag.to_owned()),
+        t: Some(tag.clone()),
         // A cached step would be another run's, and be removed with it.
         nocache: true,
         rm: true,
@@ -67,7 +57,7 @@ fn build_and_look(
         Ok(())
     };
     engine.call("build the image", API_DEADLINE, Some(stop), build)?;
-    let (docker, name) = (engine.docker(), tag.to_owned());
+    let (docker, name) = (engine.docker(), tag.clone());
     let look = async move { docker.inspect_image(&name).await };
     let made = engine.call("show the image it built", API_DEADLINE, Some(stop), look)?;
     let odd = || DockerError::Odd(format!("the image {tag} has no id"));
@@ -75,7 +65,7 @@ fn build_and_look(
         id: made.id.ok_or_else(odd)?,
         layers: made.root_fs.and_then(|root| root.layers).unwrap_or_default(),
         bytes: made.size.and_then(|bytes| u64::try_from(bytes).ok()),
-        tag: tag.to_owned(),
+        tag,
     })
 }
 
@@ -91,7 +81,7 @@ pub(super) fn remove(engine: &Engine, tag: &str) -> Result<(), DockerError> {
 }
 
 /// Several environments of a run may be containers, and each removes its own.
-fn tag(run_id: &str, environment: &str) -> String {
+pub(super) fn tag(run_id: &str, environment: &str) -> String {
     format!("isocost:{run_id}-{environment}")
 }
 

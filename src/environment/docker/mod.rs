@@ -46,6 +46,8 @@ pub struct DockerEnvironment {
     spec: DockerSpec,
     context: RunContext,
     address: String,
+    /// Once something may have been made in it.
+    engine: Option<Arc<Engine>>,
     ready: Option<Ready>,
     instances: u32,
 }
@@ -73,20 +75,21 @@ impl DockerEnvironment {
     #[must_use]
     pub fn at(address: &str, id: &str, spec: &DockerSpec, context: RunContext) -> Self {
         let (id, address) = (id.to_owned(), address.to_owned());
-        Self { id, spec: spec.clone(), context, address, ready: None, instances: 0 }
+        Self { id, spec: spec.clone(), context, address, engine: None, ready: None, instances: 0 }
     }
 
     fn failed(&self, failure: Failure) -> EnvironmentError {
         EnvironmentError { environment: self.id.clone(), failure }
     }
 
-    fn make_ready(&self) -> Result<(Ready, Prepared), DockerError> {
+    fn make_ready(&mut self) -> Result<(Ready, Prepared), DockerError> {
         let stop = &self.context.stop;
-        let engine = Engine::connect(&self.address, stop)?;
+        let engine = Arc::new(Engine::connect(&self.address, stop)?);
         let about = about(&engine, stop)?;
         let wanted = &self.spec.runtime;
         container::has_runtime(&about.info, wanted)
             .map_err(|known| DockerError::NoRuntime { wanted: wanted.clone(), known })?;
+        self.engine = Some(Arc::clone(&engine));
         let image = image::build(&engine, &self.context.run_id, &self.id, &self.context.agent, stop)?;
         let cpus = self.context.cpus.instances.clone();
         let prepared = Prepared {
@@ -95,7 +98,7 @@ impl DockerEnvironment {
             warnings: warnings(&about, &engine),
         };
         let ready = Ready {
-            engine: Arc::new(engine),
+            engine,
             image,
             cpus,
             selinux: container::has_security(&about.info, "selinux"),
@@ -150,10 +153,11 @@ impl DockerEnvironment {
         Ok((made, shared))
     }
 
-    fn dispose_of(&self, ready: &Ready) -> Result<(), DockerError> {
-        let labels = container::labels(&self.context.run_id, &self.id);
-        start::remove_all(&ready.engine, &labels)?;
-        image::remove(&ready.engine, &ready.image.tag)
+    /// All that was made in it, by starts that failed and by a build that did, too.
+    fn dispose_of(&self, engine: &Engine) -> Result<(), DockerError> {
+        let run_id = &self.context.run_id;
+        start::remove_all(engine, &container::labels(run_id, &self.id))?;
+        image::remove(engine, &image::tag(run_id, &self.id))
     }
 }
 
@@ -230,8 +234,9 @@ impl Environment for DockerEnvironment {
     }
 
     fn dispose(&mut self) -> Result<(), EnvironmentError> {
-        let Some(ready) = self.ready.take() else { return Ok(()) };
-        self.dispose_of(&ready).map_err(|error| {
+        self.ready = None;
+        let Some(engine) = self.engine.take() else { return Ok(()) };
+        self.dispose_of(&engine).map_err(|error| {
             let detail = format!("{error}; once the engine answers, type: isocost clean");
             self.failed(Failure { name: FailureName::NotRemoved, detail })
         })

@@ -102,9 +102,14 @@ impl NativeEnvironment {
         Ok(Box::new(NativeInstance::new(&self.id, started, group, layer, folder, stop_deadline)))
     }
 
+    /// How the names of its instances' groups begin.
+    fn prefix(&self) -> String {
+        format!("isocost-{}-{}-", self.context.run_id, self.id)
+    }
+
     fn group(&self, ready: &Ready) -> Result<Option<Group>, Failure> {
         let Ok(place) = &ready.place else { return Ok(None) };
-        let name = format!("isocost-{}-{}-{}", self.context.run_id, self.id, self.instances);
+        let name = format!("{}{}", self.prefix(), self.instances);
         let group = place.make(&name, &self.context.limits);
         group.map(Some).map_err(|(path, error)| io_failure("limit by", &path)(error))
     }
@@ -145,9 +150,13 @@ impl Environment for NativeEnvironment {
     fn dispose(&mut self) -> Result<(), EnvironmentError> {
         let Some(ready) = self.ready.take() else { return Ok(()) };
         let path = ready.folder.path().to_owned();
-        let closed = ready.folder.close().map_err(io_failure("remove", &path));
-        closed
-            .map_err(|failure| self.failed(Failure { name: FailureName::NotRemoved, detail: failure.detail }))
+        // Groups of starts that failed, and of ends that did.
+        let swept = ready.place.as_ref().map_or(Ok(()), |place| place.sweep(&self.prefix()));
+        let closed = ready.folder.close().map_err(|error| (path, error));
+        swept.and(closed).map_err(|(path, error)| {
+            let detail = format!("cannot remove {}: {error}; type: isocost clean", path.display());
+            self.failed(Failure { name: FailureName::NotRemoved, detail })
+        })
     }
 }
 
