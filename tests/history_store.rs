@@ -5,7 +5,7 @@
 use std::process::{Command, Stdio};
 
 use isocost::measure::metric::Direction;
-use isocost::regression::formats::Source;
+use isocost::regression::formats::{Source, otava};
 use isocost::regression::history::{
     Added, Description, Entry, History, HistoryError, Measured, Place, Selection, SeriesKey, VERSION,
 };
@@ -173,6 +173,21 @@ fn baselines(place: &Place) {
     assert!(history.save_baseline("none", &[], None, now, false).is_err());
 }
 
+/// Results of others that only their figures tell apart: all are kept, and never twice.
+fn alike(place: &Place) {
+    let mut history = History::open(place).unwrap();
+    let mut add = |text: &str| history.add_file(&otava::read(text).unwrap(), "otava").unwrap();
+    let two = "time,commit,size\n2024-03-01,a,7\n2024-03-01,a,8.25\n2024-03-01,a,7\n";
+    assert_eq!(add(two), [Added::New; 3]);
+    assert_eq!(add(two), [Added::Known; 3]);
+    let grown = "time,commit,size,ready\n2024-03-01,a,8.25,0.1\n2024-03-01,a,9,\n";
+    assert_eq!(add(grown), [Added::Replaced, Added::New]);
+    assert_eq!(add(grown), [Added::Known; 2]);
+    assert_eq!(add(two), [Added::Known, Added::Shorter, Added::Known]);
+    assert_eq!(history.runs(&Selection::default()).unwrap().len(), 4);
+    assert_eq!(history.points(&Selection::default()).unwrap().len(), 5);
+}
+
 /// Eight processes, a thousand runs each, at once: all of them are there, and nobody was shown an error.
 fn at_once(setting: &str) {
     let began = std::time::Instant::now();
@@ -239,6 +254,11 @@ mod sqlite {
     #[test]
     fn baselines_are_kept_by_name() {
         with_file(baselines);
+    }
+
+    #[test]
+    fn results_of_one_time_and_commit_are_all_kept() {
+        with_file(alike);
     }
 
     #[test]
@@ -318,11 +338,12 @@ mod postgresql {
     #[test]
     fn the_same_on_a_server() {
         let Some(server) = server::server() else { return };
-        let tests: [(&str, Test); 4] = [
+        let tests: [(&str, Test); 5] = [
             ("round_trip", round_trip),
             ("replaced", replaced),
             ("selections", selections),
             ("baselines", baselines),
+            ("alike", alike),
         ];
         for (name, test) in tests {
             eprintln!("{name}");

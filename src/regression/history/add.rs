@@ -16,6 +16,8 @@ pub enum Added {
     Known,
     /// It was there and has gone on since: its figures were replaced.
     Replaced,
+    /// What is there has gone on since: it stays.
+    Shorter,
 }
 
 impl History {
@@ -49,7 +51,8 @@ impl History {
     }
 }
 
-fn check(entry: &Entry) -> Result<(), HistoryError> {
+/// Only finite figures are kept.
+pub(super) fn check(entry: &Entry) -> Result<(), HistoryError> {
     for one in &entry.measured {
         let pairs =
             [one.interval, one.ratio_interval].into_iter().flatten().flat_map(|(low, high)| [low, high]);
@@ -89,7 +92,8 @@ fn put(connection: &mut dyn Connection, known: &mut Known, entry: &Entry) -> Res
     Ok(added)
 }
 
-fn insert_run(
+/// A new row; `None` where its id is taken.
+pub(super) fn insert_run(
     connection: &mut dyn Connection,
     entry: &Entry,
     host: Option<i64>,
@@ -104,7 +108,7 @@ fn insert_run(
 }
 
 /// The run stays the row it was, so that baselines go on holding it.
-fn again(
+pub(super) fn again(
     connection: &mut dyn Connection,
     run: i64,
     entry: &Entry,
@@ -195,7 +199,8 @@ fn series(connection: &mut dyn Connection, known: &mut Known, measured: &Measure
 /// Rows in one statement: few round trips, and few different statements.
 const TOGETHER: usize = 25;
 
-fn points(
+/// The figures of a run that has none.
+pub(super) fn points(
     connection: &mut dyn Connection,
     known: &mut Known,
     run: i64,

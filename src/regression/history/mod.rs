@@ -7,6 +7,7 @@
 //! Several programs may write at once. Each run is one transaction: it is there as a whole or not at all.
 
 mod add;
+mod alike;
 mod archive;
 mod baseline;
 mod connection;
@@ -26,7 +27,6 @@ pub use archive::{pack, unpack};
 pub use baseline::Baseline;
 pub use entry::{Description, Entry, Facts, Measured, SeriesKey};
 pub use error::HistoryError;
-pub use foreign::entries;
 pub use ingest::{IngestError, entry_of};
 pub use place::Place;
 pub use query::{PointRow, RunRow, Selection, SeriesRow};
