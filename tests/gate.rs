@@ -273,6 +273,11 @@ fn a_run_that_was_killed_is_continued() {
     // The last line may have been cut.
     let cut = fs::read(folder.join("journal.jsonl")).unwrap();
     fs::write(folder.join("journal.jsonl"), [&cut[..], b"{\"record\":\"sam"].concat()).unwrap();
+    let copy = place.path().join("copy");
+    fs::create_dir(&copy).unwrap();
+    for file in ["run.json", "journal.jsonl"] {
+        fs::copy(folder.join(file), copy.join(file)).unwrap();
+    }
 
     let ran = isocost(&place, &["run", "--resume", folder.to_str().unwrap(), "-q"]);
     assert!(ran.code == 0 || ran.code == 4, "{ran:?}");
@@ -283,6 +288,15 @@ fn a_run_that_was_killed_is_continued() {
     let blocks: std::collections::BTreeSet<u32> = after.samples.iter().map(|sample| sample.block).collect();
     assert!((0..40).all(|block| blocks.contains(&block)), "{blocks:?}");
     assert!(after.record.warnings.iter().any(|text| text.starts_with("continued at ")));
+
+    // The history keeps what the whole run has, though the copy from before comes later.
+    let import = |folder: &Path| isocost(&place, &["history", "import", folder.to_str().unwrap()]);
+    assert!(import(&folder).stdout.starts_with("1 runs are new"));
+    let earlier = import(&copy);
+    assert!(earlier.stdout.contains("1 are earlier copies") && earlier.code == 0, "{earlier:?}");
+    assert!(earlier.stderr.contains("copy: an earlier copy of run"), "{earlier:?}");
+    let runs = isocost(&place, &["history", "runs", "--json"]).stdout;
+    assert!(runs.contains("\"ending\": \"complete\""), "{runs}");
 
     let complete = isocost(&place, &["run", "--resume", folder.to_str().unwrap()]);
     assert!(complete.code == 2 && complete.stderr.contains("is complete"), "{complete:?}");

@@ -101,16 +101,25 @@ fn round_trip(place: &Place) {
     assert_eq!(descriptions[ready.environment.as_ref().unwrap()].facts["engine"], "docker");
 }
 
-/// A run that has gone on since replaces its figures and stays in its baselines.
+/// A run that has gone on since replaces its figures and stays in its baselines; an earlier copy of it changes nothing.
 fn replaced(place: &Place) {
     let mut history = History::open(place).unwrap();
-    history.add(&entry("r1", 10)).unwrap();
+    let mut shorter = entry("r1", 10);
+    shorter.digest = "d0".into();
+    shorter.ending = Some("unfinished".into());
+    shorter.measured[0].n = Some(10);
+    history.add(&shorter).unwrap();
     history.save_baseline("main", &["r1".to_owned()], None, Timestamp::UNIX_EPOCH, false).unwrap();
     let mut longer = entry("r1", 10);
     longer.digest = "d2".into();
     longer.measured.truncate(1);
+    longer.measured[0].n = Some(100);
     assert_eq!(history.add(&longer).unwrap(), Added::Replaced);
-    assert_eq!(history.points(&Selection::default()).unwrap().len(), 1);
+    let points = history.points(&Selection::default()).unwrap();
+    assert_eq!((points.len(), points[0].n), (1, Some(100)));
+    assert_eq!(history.add(&shorter).unwrap(), Added::Shorter);
+    assert_eq!(history.points(&Selection::default()).unwrap(), points);
+    assert_eq!(history.runs(&Selection::default()).unwrap()[0].ending.as_deref(), Some("complete"));
     assert_eq!(history.baseline("main").unwrap().runs, ["r1"]);
 }
 

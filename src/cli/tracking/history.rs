@@ -181,7 +181,7 @@ fn import(
 ) -> Result<Exit, Refusal> {
     let (tally, unreadable) = match format {
         Some(format) => (import_files(paths, format, &commit::with_the_code_here(said), place, console)?, 0),
-        None => import_runs(paths, said, place)?,
+        None => import_runs(paths, said, place, console)?,
     };
     let Tally { new, known, replaced, shorter, nameless } = tally;
     if nameless > 0 {
@@ -229,7 +229,12 @@ fn import_files(
 
 /// Also how many cannot be read: one damaged folder among thousands does not keep the others out. What the command line says is
 /// so of all of them, what a run says of itself of that run; one that says nothing and comes alone was measured just now.
-fn import_runs(paths: &[PathBuf], said: Source, place: &Place) -> Result<(Tally, usize), Refusal> {
+fn import_runs(
+    paths: &[PathBuf],
+    said: Source,
+    place: &Place,
+    console: Console,
+) -> Result<(Tally, usize), Refusal> {
     let mut all = Vec::new();
     for path in paths {
         if path.is_file() {
@@ -249,7 +254,15 @@ fn import_runs(paths: &[PathBuf], said: Source, place: &Place) -> Result<(Tally,
                 if alone && entry.source.commit.is_none() {
                     entry.source = commit::with_the_code_here(entry.source);
                 }
-                tally.count(history.add(&entry)?, &entry.source);
+                let added = history.add(&entry)?;
+                tally.count(added, &entry.source);
+                if added == Added::Shorter {
+                    console.note(&format!(
+                        "{}: an earlier copy of run {}, of which the history has more: it keeps that",
+                        folder.display(),
+                        entry.run_id
+                    ));
+                }
                 history.name(&entry.run_id, &said)?;
             }
             Err(error) => {

@@ -26,7 +26,8 @@ impl History {
         for alike in alike(&entries, imported.undated) {
             let mut known = self.known.clone();
             let some: Vec<&Entry> = alike.iter().map(|&place| &entries[place]).collect();
-            let added = transaction(self.connection.as_mut(), false, |connection| {
+            // One file at a time: what another one adds meanwhile may be the same.
+            let added = transaction(self.connection.as_mut(), true, |connection| {
                 known.clone_from(&self.known);
                 put(connection, &mut known, &some, imported.undated)
             });

@@ -14,7 +14,7 @@ use crate::regression::formats::Source;
 pub struct Entry {
     /// Unique: the same run added twice is there once.
     pub run_id: String,
-    /// Of what it was made from: another one means that the run has gone on since, and replaces what is there.
+    /// Of what it was made from: another one means that the run has gone on since, or that what is there has.
     pub digest: String,
     /// `isocost`, or the name of another tool's format.
     pub origin: String,

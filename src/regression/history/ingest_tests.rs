@@ -2,13 +2,19 @@
 
 use super::*;
 use crate::analysis::example;
+use crate::journal::record::Ending;
 use crate::journal::{Record, Writer, write_run};
 use crate::measure::sample::FailureName;
 use crate::regression::history::{Added, History, Place};
 
 fn folder(at: &Path, id: &str, values: &[f64]) -> PathBuf {
+    ended(at, id, values, Ending::Complete)
+}
+
+fn ended(at: &Path, id: &str, values: &[f64], ending: Ending) -> PathBuf {
     let dir = at.join(id);
     let mut run = example::run(6);
+    run.record.ending = ending;
     run.record.run_id = id.to_owned();
     run.record.host.cpu_model = Some("Xeon".into());
     run.record.environments[1].prepared.facts =
@@ -22,7 +28,10 @@ fn folder(at: &Path, id: &str, values: &[f64]) -> PathBuf {
         }
     }
     let failed = example::failed(2, "docker", "end.total", FailureName::TimedOut);
-    journal.append(&[Record::Sample(failed), Record::End]).unwrap();
+    journal.append(&[Record::Sample(failed)]).unwrap();
+    if ending != Ending::Unfinished {
+        journal.append(&[Record::End]).unwrap();
+    }
     dir
 }
 
@@ -50,7 +59,7 @@ fn a_folder_becomes_an_entry_with_its_host_its_ratio_and_its_failures() {
 }
 
 #[test]
-fn the_same_folder_again_changes_nothing_and_a_longer_one_replaces() {
+fn the_same_folder_again_changes_nothing_and_the_longer_of_two_copies_stays() {
     let dir = tempfile::tempdir().unwrap();
     let place = Place::File(dir.path().join("history.db"));
     let mut history = History::open(&place).unwrap();
@@ -60,9 +69,32 @@ fn the_same_folder_again_changes_nothing_and_a_longer_one_replaces() {
     let first = folder(&dir.path().join("a"), "r1", &[20.0, 21.0]);
     assert_eq!(add(&mut history, &first), Added::New);
     assert_eq!(add(&mut history, &first), Added::Known);
-    let longer = folder(&dir.path().join("b"), "r1", &[20.0, 21.0, 30.0, 31.0]);
+    let longer = ended(&dir.path().join("b"), "r1", &[20.0, 21.0, 30.0, 31.0], Ending::Interrupted);
     assert_eq!(add(&mut history, &longer), Added::Replaced);
-    assert_eq!(history.runs(&super::super::Selection::default()).unwrap().len(), 1);
+    let all = super::super::Selection::default();
+    let before = history.points(&all).unwrap();
+    assert_eq!(add(&mut history, &first), Added::Shorter);
+    // As many samples, and the end that a resumed run came to; then the copy that was made before.
+    let whole = ended(&dir.path().join("c"), "r1", &[20.0, 21.0, 30.0, 31.0], Ending::Complete);
+    let cut = ended(&dir.path().join("d"), "r1", &[20.0, 21.0, 30.0, 31.0], Ending::Unfinished);
+    assert_eq!(add(&mut history, &cut), Added::Shorter);
+    let runs = history.runs(&all).unwrap();
+    assert_eq!((runs.len(), runs[0].ending.as_deref()), (1, Some("interrupted")));
+    assert_eq!(add(&mut history, &whole), Added::Known, "its journal is the same");
+    assert_eq!(history.points(&all).unwrap(), before);
+}
+
+#[test]
+fn a_longer_copy_leaves_the_commit_that_was_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = History::open(&Place::File(dir.path().join("history.db"))).unwrap();
+    let first = folder(&dir.path().join("a"), "r1", &[20.0, 21.0]);
+    let longer = folder(&dir.path().join("b"), "r1", &[20.0, 21.0, 30.0]);
+    let said = Source { commit: Some("abc".into()), ..Source::default() };
+    history.add(&entry_of(&first, &said).unwrap()).unwrap();
+    assert_eq!(history.add(&entry_of(&longer, &Source::default()).unwrap()).unwrap(), Added::Replaced);
+    let runs = history.runs(&super::super::Selection::default()).unwrap();
+    assert_eq!(runs[0].source.commit.as_deref(), Some("abc"));
 }
 
 #[test]
