@@ -161,6 +161,7 @@ fn a_candidate_is_held_against_a_baseline_by_its_name() {
     assert!(saved.stderr.contains("baseline main: 5 sessions"), "{saved:?}");
     let again = isocost(&place, &["baseline", "save", "main", "base"]);
     assert!(again.code == 2 && again.stderr.contains("--replace"), "{again:?}");
+    nothing_is_changed_by_a_baseline_that_is_refused(&place);
     let shown = isocost(&place, &["baseline", "show", "main"]);
     assert!(
         shown.stdout.contains("5 sessions  as released") && shown.stdout.lines().count() == 6,
@@ -200,6 +201,23 @@ fn a_candidate_is_held_against_a_baseline_by_its_name() {
     let removed = isocost(&place, &["baseline", "remove", "main"]);
     assert_eq!(removed.code, 0, "{removed:?}");
     assert!(isocost(&place, &["baseline", "list"]).stdout.contains("no baselines"));
+}
+
+/// The name is taken, cannot be typed, or a run is there twice: no run is added, and no history is made.
+fn nothing_is_changed_by_a_baseline_that_is_refused(place: &Place) {
+    let listed = || isocost(place, &["history", "runs", "--json"]).stdout;
+    let before = listed();
+    for (name, runs, why) in [
+        ("main", &["sixth"][..], "--replace"),
+        ("a b", &["sixth"], "spaces"),
+        ("x", &["sixth", "sixth"], "twice"),
+    ] {
+        let refused = isocost(place, &[&["baseline", "save", name], runs].concat());
+        assert!(refused.code == 2 && refused.stderr.contains(why), "{refused:?}");
+    }
+    assert_eq!(listed(), before);
+    let elsewhere = isocost(place, &["baseline", "save", "a b", "sixth", "--history", "new/h.db"]);
+    assert!(elsewhere.code == 2 && !place.path().join("new").exists(), "{elsewhere:?}");
 }
 
 /// A copy of a good session with its journal changed: exit code 2 and a reason.

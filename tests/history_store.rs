@@ -157,6 +157,16 @@ fn baselines(place: &Place) {
     history.save_baseline("main", &runs(&["r2", "r1"]), Some("first"), now, false).unwrap();
     let taken = history.save_baseline("main", &runs(&["r3"]), None, now, false);
     assert!(matches!(taken, Err(HistoryError::BaselineTaken { .. })));
+    let new = [(entry("r4", 4), b"\0files".to_vec())];
+    let taken = history.save_sessions("main", &new, None, now, false);
+    assert!(matches!(taken, Err(HistoryError::BaselineTaken { .. })));
+    let mut shorter = entry("r3", 3);
+    shorter.digest = "d0".into();
+    shorter.measured.truncate(1);
+    let earlier = [new[0].clone(), (shorter, b"\0fewer".to_vec())];
+    let earlier = history.save_sessions("new", &earlier, None, now, false);
+    assert!(matches!(earlier, Err(HistoryError::Earlier { run, .. }) if run == "r3"));
+    assert_eq!(history.runs(&Selection::default()).unwrap().len(), 3, "what is refused adds nothing");
     let missing = history.save_baseline("main", &runs(&["r3", "r9"]), None, now, true);
     assert!(matches!(missing, Err(HistoryError::NoRun { run, .. }) if run == "r9"));
     let main = history.baseline("main").unwrap();
@@ -172,7 +182,10 @@ fn baselines(place: &Place) {
     assert_eq!(history.kept("r1").unwrap(), None);
     history.remove_baseline("main").unwrap();
     assert!(matches!(history.remove_baseline("main"), Err(HistoryError::NoBaseline { .. })));
-    assert_eq!(history.runs(&Selection::default()).unwrap().len(), 3);
+    history.save_sessions("new", &new, None, now, false).unwrap();
+    assert_eq!(history.baseline("new").unwrap().runs, ["r4"]);
+    assert_eq!(history.kept("r4").unwrap().unwrap(), b"\0files");
+    assert_eq!(history.runs(&Selection::default()).unwrap().len(), 4);
     for bad in ["", "a b", "a/b", "\n"] {
         assert!(matches!(
             history.save_baseline(bad, &runs(&["r1"]), None, now, false),

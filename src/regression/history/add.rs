@@ -68,7 +68,12 @@ pub(super) fn check(entry: &Entry) -> Result<(), HistoryError> {
     Ok(())
 }
 
-fn put(connection: &mut dyn Connection, known: &mut Known, entry: &Entry) -> Result<Added, Trouble> {
+/// Adds a run inside a transaction.
+pub(super) fn put(
+    connection: &mut dyn Connection,
+    known: &mut Known,
+    entry: &Entry,
+) -> Result<Added, Trouble> {
     loop {
         let found = there(connection, entry)?;
         let added = match &found {
