@@ -135,7 +135,7 @@ fn document(trends: &Trends) -> serde_json::Value {
                     })
                 })
                 .collect();
-            json!({"series": line.key, "machine": line.machine.0, "runs": line.points.len(), "changes": changes})
+            json!({"series": line.key, "machine": line.machine.0, "asked": line.asked.0, "runs": line.points.len(), "changes": changes})
         })
         .collect();
     let newest = trends.newest.as_ref().map(|newest| json!({"run": newest.run_id, "ending": newest.ending}));
@@ -145,7 +145,7 @@ fn document(trends: &Trends) -> serde_json::Value {
         Verdict::Undecided => "undecided",
     };
     json!({
-        "lines": lines, "short": trends.short, "alpha": trends.alpha, "spend": trends.spend, "newest": newest,
+        "lines": lines, "short": trends.short, "anew": trends.anew.len(), "alpha": trends.alpha, "spend": trends.spend, "newest": newest,
         "answer": answer,
     })
 }

@@ -90,6 +90,12 @@ impl std::fmt::Display for SeriesKey {
 /// Name and value of what something is made of.
 pub type Facts = BTreeMap<String, String>;
 
+/// Facts of what was asked for, beside those of what was found: figures that differ in one of these are of different things.
+pub const ASKED: [&str; 3] = ["limit of CPUs", "limit of memory", "work"];
+
+/// By how much work was slowed on purpose, for those who check whether that is found.
+pub const SLOWED: &str = "slowed on purpose by";
+
 /// What something is made of, and a fingerprint of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {

@@ -25,7 +25,7 @@ mod store;
 pub use add::Added;
 pub use archive::{pack, unpack};
 pub use baseline::Baseline;
-pub use entry::{Description, Entry, Facts, Measured, SeriesKey};
+pub use entry::{ASKED, Description, Entry, Facts, Measured, SLOWED, SeriesKey};
 pub use error::HistoryError;
 pub use ingest::{IngestError, entry_of};
 pub use place::Place;
