@@ -134,9 +134,18 @@ fn host_facts(host: &Host) -> Facts {
     facts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-/// Facts that name a place or a reason, not a version: they differ from run to run and move no figure.
-const PLACES: [&str; 6] =
-    ["qemu.path", "qemu.arguments", "accelerator.why", "kernel.booted", "kernel.line", "kernel.source"];
+/// Facts that name a place, a reason or this one run, not a version: they differ from run to run and move no figure. What an
+/// image holds is said by its layers.
+pub const PLACES: [&str; 8] = [
+    "qemu.path",
+    "qemu.arguments",
+    "accelerator.why",
+    "kernel.booted",
+    "kernel.line",
+    "kernel.source",
+    "image",
+    "image.id",
+];
 
 fn environment_facts(environment: &EnvironmentRecord) -> Facts {
     let facts = environment.prepared.facts.iter().filter(|(name, _)| !PLACES.contains(&name.as_str()));

@@ -17,8 +17,14 @@ fn ended(at: &Path, id: &str, values: &[f64], ending: Ending) -> PathBuf {
     run.record.ending = ending;
     run.record.run_id = id.to_owned();
     run.record.host.cpu_model = Some("Xeon".into());
-    run.record.environments[1].prepared.facts =
-        vec![("engine".into(), "20.10".into()), ("kernel.line".into(), "console=ttyS0".into())];
+    run.record.environments[1].prepared.facts = [
+        ("engine", "20.10"),
+        ("kernel.line", "console=ttyS0"),
+        ("image", "isocost:r1"),
+        ("image.id", "sha256:1"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
     let mut journal = Writer::create(&dir, id).unwrap();
     write_run(&dir, &run.record).unwrap();
     for (block, &value) in (2..).zip(values) {

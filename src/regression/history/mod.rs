@@ -27,7 +27,7 @@ pub use archive::{pack, unpack};
 pub use baseline::Baseline;
 pub use entry::{ASKED, Description, Entry, Facts, Measured, SLOWED, SeriesKey};
 pub use error::HistoryError;
-pub use ingest::{IngestError, entry_of};
+pub use ingest::{IngestError, PLACES, entry_of};
 pub use place::Place;
 pub use query::{PointRow, RunRow, Selection, SeriesRow};
 pub use schema::VERSION;

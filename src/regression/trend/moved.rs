@@ -2,7 +2,7 @@
 
 use super::lines::Trend;
 use crate::measure::metric::{self, Family};
-use crate::regression::history::{ASKED, Description, SLOWED};
+use crate::regression::history::{ASKED, Description, PLACES, SLOWED};
 
 /// Something recorded that changed: name, before, after.
 pub(super) type Move = (String, String, String);
@@ -36,10 +36,10 @@ pub(super) fn between(before: &MadeOf<'_>, after: &MadeOf<'_>) -> Vec<Move> {
     moves
 }
 
-/// What was asked for is not among the facts that an older version took down.
+/// An older version did not take down what was asked for, and took down what a run called its image.
 fn is_known((name, before, after): &Move) -> bool {
     let asked = ASKED.contains(&name.as_str()) || name == SLOWED;
-    !(asked && (before.is_empty() || after.is_empty()))
+    !PLACES.contains(&name.as_str()) && !(asked && (before.is_empty() || after.is_empty()))
 }
 
 /// A hash as people read it.

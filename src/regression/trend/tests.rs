@@ -310,7 +310,12 @@ fn a_history_that_does_not_say_what_was_asked_for_goes_on() {
     for i in 0..40 {
         let (cpus, slowed) = if i < 20 { (None, None) } else { (Some(2), Some("0 %")) };
         let slower = if i < 30 { (1.0, slowed) } else { (1.2, Some("20 %")) };
-        history.add(&run_of(i, vec![limited(100.0 * slower.0 * noise(i), cpus, slower.1)])).unwrap();
+        let mut one = limited(100.0 * slower.0 * noise(i), cpus, slower.1);
+        // Older versions took down the name that each run gives to its image.
+        let facts = one.environment.map(|made_of| made_of.facts).into_iter().flatten();
+        let named = (i < 25).then(|| ("image".to_owned(), format!("isocost:r{i}")));
+        one.environment = Some(Description::of(facts.chain(named).collect()));
+        history.add(&run_of(i, vec![one])).unwrap();
     }
     let trends = of(&mut history);
     let [one] = &trends.lines[..] else { panic!("{:?}", trends.lines) };
