@@ -276,6 +276,16 @@ fn a_signal_ends_it_without_an_answer() {
     assert!(began.iter().any(|part| confirming.stderr.contains(part)), "{confirming:?}");
     let cut = isocost(&place, &["gate", &format!("{id}-gate-1"), "--baseline", "./base"]);
     assert!(cut.code == 2 && cut.stderr.contains("--resume"), "{cut:?}");
+
+    // A second gate: its session has a folder of its own.
+    let again = stopped(&words, &format!("{id}-gate-2"), Signal::TERM);
+    assert_eq!((again.code, again.stdout.as_str()), (143, ""), "{again:?}");
+    // Without the agent that was measured it would measure another program; without a budget it measures nothing.
+    let other = isocost(&place, &["gate", "slow-run", "--baseline", "./base", "--budget", "1h"]);
+    assert!(other.code == 2 && other.stderr.contains("--agent PATH") && other.stdout.is_empty(), "{other:?}");
+    assert!(!place.path().join(format!("{id}-gate-3")).exists());
+    let decided = isocost(&place, &["gate", "slow-run", "--baseline", "./base", "--budget", "0s"]);
+    assert!([0, 1, 5].contains(&decided.code), "{decided:?}");
 }
 
 /// Killed half way, and continued to its end: every sample that was there still is, and each environment has all its blocks.
