@@ -161,6 +161,7 @@ fn a_candidate_is_held_against_a_baseline_by_its_name() {
     assert!(saved.stderr.contains("baseline main: 5 sessions"), "{saved:?}");
     let again = isocost(&place, &["baseline", "save", "main", "base"]);
     assert!(again.code == 2 && again.stderr.contains("--replace"), "{again:?}");
+    nothing_is_changed_by_a_baseline_that_is_refused(&place);
     let shown = isocost(&place, &["baseline", "show", "main"]);
     assert!(
         shown.stdout.contains("5 sessions  as released") && shown.stdout.lines().count() == 6,
@@ -200,6 +201,23 @@ fn a_candidate_is_held_against_a_baseline_by_its_name() {
     let removed = isocost(&place, &["baseline", "remove", "main"]);
     assert_eq!(removed.code, 0, "{removed:?}");
     assert!(isocost(&place, &["baseline", "list"]).stdout.contains("no baselines"));
+}
+
+/// The name is taken, cannot be typed, or a run is there twice: no run is added, and no history is made.
+fn nothing_is_changed_by_a_baseline_that_is_refused(place: &Place) {
+    let listed = || isocost(place, &["history", "runs", "--json"]).stdout;
+    let before = listed();
+    for (name, runs, why) in [
+        ("main", &["sixth"][..], "--replace"),
+        ("a b", &["sixth"], "spaces"),
+        ("x", &["sixth", "sixth"], "twice"),
+    ] {
+        let refused = isocost(place, &[&["baseline", "save", name], runs].concat());
+        assert!(refused.code == 2 && refused.stderr.contains(why), "{refused:?}");
+    }
+    assert_eq!(listed(), before);
+    let elsewhere = isocost(place, &["baseline", "save", "a b", "sixth", "--history", "new/h.db"]);
+    assert!(elsewhere.code == 2 && !place.path().join("new").exists(), "{elsewhere:?}");
 }
 
 /// A copy of a good session with its journal changed: exit code 2 and a reason.
@@ -258,6 +276,16 @@ fn a_signal_ends_it_without_an_answer() {
     assert!(began.iter().any(|part| confirming.stderr.contains(part)), "{confirming:?}");
     let cut = isocost(&place, &["gate", &format!("{id}-gate-1"), "--baseline", "./base"]);
     assert!(cut.code == 2 && cut.stderr.contains("--resume"), "{cut:?}");
+
+    // A second gate: its session has a folder of its own.
+    let again = stopped(&words, &format!("{id}-gate-2"), Signal::TERM);
+    assert_eq!((again.code, again.stdout.as_str()), (143, ""), "{again:?}");
+    // Without the agent that was measured it would measure another program; without a budget it measures nothing.
+    let other = isocost(&place, &["gate", "slow-run", "--baseline", "./base", "--budget", "1h"]);
+    assert!(other.code == 2 && other.stderr.contains("--agent PATH") && other.stdout.is_empty(), "{other:?}");
+    assert!(!place.path().join(format!("{id}-gate-3")).exists());
+    let decided = isocost(&place, &["gate", "slow-run", "--baseline", "./base", "--budget", "0s"]);
+    assert!([0, 1, 5].contains(&decided.code), "{decided:?}");
 }
 
 /// Killed half way, and continued to its end: every sample that was there still is, and each environment has all its blocks.
@@ -273,6 +301,11 @@ fn a_run_that_was_killed_is_continued() {
     // The last line may have been cut.
     let cut = fs::read(folder.join("journal.jsonl")).unwrap();
     fs::write(folder.join("journal.jsonl"), [&cut[..], b"{\"record\":\"sam"].concat()).unwrap();
+    let copy = place.path().join("copy");
+    fs::create_dir(&copy).unwrap();
+    for file in ["run.json", "journal.jsonl"] {
+        fs::copy(folder.join(file), copy.join(file)).unwrap();
+    }
 
     let ran = isocost(&place, &["run", "--resume", folder.to_str().unwrap(), "-q"]);
     assert!(ran.code == 0 || ran.code == 4, "{ran:?}");
@@ -283,6 +316,15 @@ fn a_run_that_was_killed_is_continued() {
     let blocks: std::collections::BTreeSet<u32> = after.samples.iter().map(|sample| sample.block).collect();
     assert!((0..40).all(|block| blocks.contains(&block)), "{blocks:?}");
     assert!(after.record.warnings.iter().any(|text| text.starts_with("continued at ")));
+
+    // The history keeps what the whole run has, though the copy from before comes later.
+    let import = |folder: &Path| isocost(&place, &["history", "import", folder.to_str().unwrap()]);
+    assert!(import(&folder).stdout.starts_with("1 runs are new"));
+    let earlier = import(&copy);
+    assert!(earlier.stdout.contains("1 are earlier copies") && earlier.code == 0, "{earlier:?}");
+    assert!(earlier.stderr.contains("copy: an earlier copy of run"), "{earlier:?}");
+    let runs = isocost(&place, &["history", "runs", "--json"]).stdout;
+    assert!(runs.contains("\"ending\": \"complete\""), "{runs}");
 
     let complete = isocost(&place, &["run", "--resume", folder.to_str().unwrap()]);
     assert!(complete.code == 2 && complete.stderr.contains("is complete"), "{complete:?}");

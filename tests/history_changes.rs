@@ -27,13 +27,29 @@ type Judge<'a> = (&'a str, &'a dyn Fn(&[f64]) -> Vec<usize>);
 /// The same of a rule that was put together.
 type Told = Box<dyn Fn(&[f64]) -> Vec<usize>>;
 
+/// Lines of a history that is not small: a suite of five environments has about so many.
+const MANY: usize = 250;
+
+/// What each of so many lines of one history is allowed.
+fn among(lines: usize) -> Settings {
+    Settings::default().shared(lines)
+}
+
 fn ours(values: &[f64]) -> Vec<usize> {
-    let changes = look_back(values, &Settings::default()).unwrap();
+    ours_among(1, values)
+}
+
+fn ours_among(lines: usize, values: &[f64]) -> Vec<usize> {
+    let changes = look_back(values, &among(lines)).unwrap();
     changes.into_iter().filter(|change| !change.recurring).map(|change| change.at).collect()
 }
 
 fn ours_arriving(values: &[f64]) -> Vec<usize> {
-    let mut watch = Watch::new(Settings::default());
+    ours_arriving_among(1, values)
+}
+
+fn ours_arriving_among(lines: usize, values: &[f64]) -> Vec<usize> {
+    let mut watch = Watch::new(among(lines));
     let told = values.iter().filter_map(|&value| watch.push(value).unwrap());
     told.filter(|change| !change.recurring).map(|change| change.at).collect()
 }
@@ -82,8 +98,12 @@ fn print(noise: f64, seeds: u64) {
         .iter()
         .map(|&(name, rule)| (name, Box::new(move |values: &[f64]| arriving(rule, values)) as Told))
         .collect();
-    let mut judges: Vec<Judge<'_>> =
-        vec![("isocost, looking back", &ours), ("isocost, as each arrives", &ours_arriving)];
+    let mut judges: Vec<Judge<'_>> = vec![
+        ("isocost, looking back", &ours),
+        ("  among 250 lines", &|values| ours_among(MANY, values)),
+        ("isocost, as each arrives", &ours_arriving),
+        ("  among 250 lines", &|values| ours_arriving_among(MANY, values)),
+    ];
     judges.extend(rules.iter().map(|(name, rule)| (*name, rule.as_ref() as &dyn Fn(&[f64]) -> Vec<usize>)));
     judges.push(("Otava, defaults", &|values| otava(values, 0.0)));
     judges.push(("Otava with Nyrkiö's 5 %", &|values| otava(values, 0.05)));
@@ -161,30 +181,43 @@ fn noise_of_many_kinds_is_no_change() {
     }
 }
 
-fn one_step(noise: Noise, size: f64, histories: u64) -> (u64, u64, u64) {
-    let (mut back, mut soon, mut later) = (0, 0, 0);
-    for seed in 0..histories {
+/// Where one step is, in histories of three lengths, and their values.
+fn with_one_step(noise: Noise, size: f64, histories: u64) -> impl Iterator<Item = (usize, Vec<f64>)> {
+    (0..histories).map(move |seed| {
         let length = [60, 100, 150][seed as usize % 3];
         let at = length / 2;
         let mut source = Source::new(2_000_000 + 1000 * seed + noise as u64);
         let y = unchanged(noise, length, 0.01, &mut source);
-        let values: Vec<f64> =
-            y.iter().zip(0..).map(|(y, i)| y.exp() * if i < at { 1.0 } else { 1.0 + size }).collect();
-        back += u64::from(ours(&values).iter().any(|place| place.abs_diff(at) <= NEAR));
-        let mut watch = Watch::new(Settings::default());
+        let values = y.iter().zip(0..).map(|(y, i)| y.exp() * if i < at { 1.0 } else { 1.0 + size });
+        (at, values.collect())
+    })
+}
+
+/// In how many of these it is found, looking back.
+fn step_seen(noise: Noise, size: f64, histories: u64) -> usize {
+    let found =
+        |(at, values): &(usize, Vec<f64>)| ours(values).iter().any(|place| place.abs_diff(*at) <= NEAR);
+    with_one_step(noise, size, histories).filter(found).count()
+}
+
+/// In how many it is told by the third build, and by the tenth.
+fn step_told(lines: usize, noise: Noise, size: f64, histories: u64) -> (usize, usize) {
+    let (mut soon, mut later) = (0, 0);
+    for (at, values) in with_one_step(noise, size, histories) {
+        let mut watch = Watch::new(among(lines));
         let told =
             values.iter().zip(0..).filter_map(|(&value, build)| watch.push(value).unwrap().map(|_| build));
         let told: Vec<usize> = told.collect();
-        soon += u64::from(told.iter().any(|build| (at..at + NEAR).contains(build)));
-        later += u64::from(told.iter().any(|build| (at..at + 10).contains(build)));
+        soon += usize::from(told.iter().any(|build| (at..at + NEAR).contains(build)));
+        later += usize::from(told.iter().any(|build| (at..at + 10).contains(build)));
     }
-    (back, soon, later)
+    (soon, later)
 }
 
 #[test]
 fn ten_per_cent_in_one_per_cent_of_noise_is_told_with_the_third_build() {
     for noise in [Noise::Normal, Noise::HeavyTails, Noise::RandomWalk] {
-        let (back, soon, later) = one_step(noise, 0.10, 30);
+        let (back, (soon, later)) = (step_seen(noise, 0.10, 30), step_told(1, noise, 0.10, 30));
         assert!(back >= 29 && soon >= 27 && later >= 29, "{noise:?}: {back} {soon} {later} of 30");
     }
 }
@@ -227,24 +260,45 @@ fn peers_on(histories: &[Labelled]) {
 
 #[test]
 #[ignore = "the tables of docs/history.md; minutes"]
-fn tables() {
+fn tables_of_three_steps() {
     for noise in [0.005, 0.01] {
         print(noise, 1000);
     }
+}
+
+#[test]
+#[ignore = "the tables of docs/history.md; minutes"]
+fn tables_of_no_step_and_of_one() {
     println!("\nnothing changed, 300 histories of 60 to 300 builds: split, and alarms per 1000 builds");
     for noise in Noise::ALL {
         let (split, alarms, builds) = nothing_changed(noise, 300);
         let (low, high) = clopper_pearson(split, 300, 0.95);
         let rate = 1000.0 * alarms as f64 / builds as f64;
-        println!("{noise:16?} {split:4} ({:.1} to {:.1} %) {rate:6.2}", 100.0 * low, 100.0 * high);
+        println!(
+            "{:16} {split:4} ({:.1} to {:.1} %) {rate:6.2}",
+            format!("{noise:?}"),
+            100.0 * low,
+            100.0 * high
+        );
     }
-    println!("\none step in 1 % of noise, 300 histories: looking back, by the 3rd build, by the 10th");
+    println!(
+        "\none step in 1 % of noise, 300 histories: looking back; by the 3rd build, by the 10th; the same among {MANY} lines"
+    );
     for noise in
         [Noise::Normal, Noise::HeavyTails, Noise::Spikes, Noise::Resembling, Noise::TwoModes, Noise::Large]
     {
         for size in [0.03, 0.05, 0.10, 0.20, 0.50] {
-            let (back, soon, later) = one_step(noise, size, 300);
-            println!("{noise:16?} {:3.0} % {back:4} {soon:4} {later:4}", 100.0 * size);
+            let back = step_seen(noise, size, 300);
+            let [alone, many] = [1, MANY].map(|lines| step_told(lines, noise, size, 300));
+            println!(
+                "{:16} {:3.0} % {back:4}  {:4} {:4}  {:4} {:4}",
+                format!("{noise:?}"),
+                100.0 * size,
+                alone.0,
+                alone.1,
+                many.0,
+                many.1
+            );
         }
     }
 }
@@ -256,5 +310,15 @@ fn labelled_histories() {
     let dir = std::env::var("ISOCOST_LABELLED_HISTORIES").expect("ISOCOST_LABELLED_HISTORIES is the folder");
     let histories = score::read(std::path::Path::new(&dir)).unwrap();
     println!("{}", score::score(&histories, &Settings::default()).unwrap());
+    println!("\nas {} lines of one history:", histories.len());
+    println!("{}", score::score(&histories, &among(histories.len())).unwrap());
+    for one in &histories {
+        let Some(last_good) = one.last_good else { continue };
+        let mut watch = Watch::new(among(histories.len()));
+        let mut told =
+            one.values.iter().zip(0_usize..).filter(|(value, _)| watch.push(**value).unwrap().is_some());
+        let bad = told.find(|(_, build)| *build > last_good).map(|(_, build)| build - last_good);
+        println!("{}: told with bad build number {bad:?}", one.name);
+    }
     peers_on(&histories);
 }

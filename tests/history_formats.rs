@@ -1,8 +1,9 @@
-//! What is written for other tools, read by these tools: Prometheus' own parser of OpenMetrics, and Otava.
+//! What is written for other tools, read by these tools: Prometheus' own parser of OpenMetrics, and Otava. And files of others,
+//! taken into a history by the real program.
 //!
-//! Both come from Python's package index, into a folder of their own below the target folder.
+//! Both tools come from Python's package index, into a folder of their own below the target folder.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,6 +12,10 @@ use std::sync::LazyLock;
 use isocost::measure::metric::Direction;
 use isocost::regression::formats::{Figure, Results, Source, openmetrics, otava};
 use jiff::{SignedDuration, Timestamp};
+
+#[path = "support/cli.rs"]
+#[allow(dead_code)]
+mod cli;
 
 /// The versions that these tests were written against.
 const PACKAGES: [&str; 2] = ["prometheus-client==0.21.1", "apache-otava==0.8.0"];
@@ -120,4 +125,47 @@ fn otava_reads_its_csv_and_configuration() {
     let text = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     assert!(said.status.success(), "{text}");
     assert!(text.contains("startup.ready") && text.contains("+29"), "{text}");
+}
+
+/// Each file twice, the second time as a copy that was touched: nothing is lost, and nothing is there twice.
+#[test]
+fn files_of_others_are_taken_in_once_with_all_that_is_in_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = r#"window.BENCHMARK_DATA = {"entries": {"Rust": [
+        {"commit": {"id": "a"}, "date": 1709287200000, "tool": "cargo", "benches": [{"name": "sort", "value": 1, "unit": "ns"}]},
+        {"commit": {"id": "a"}, "date": 1709287200000, "tool": "cargo", "benches": [{"name": "sort", "value": 2, "unit": "ns"}]}
+    ]}}"#;
+    let nyrkio = r#"[
+        {"timestamp": 1706220908, "metrics": [{"name": "p50", "value": 56}], "attributes": {"git_commit": "a"}},
+        {"timestamp": 1706220908, "metrics": [{"name": "p50", "value": 57}], "attributes": {"git_commit": "a"}}
+    ]"#;
+    let lnt = r#"{"format_version": "2", "machine": {"name": "m"}, "run": {}, "tests": [{"name": "t", "score": [1, 2]}]}"#;
+    let files = [
+        ("bencher", r#"{"b": {"latency": {"value": 3}}}"#, 1),
+        ("github-action-benchmark", data, 2),
+        ("lnt", lnt, 1),
+        ("nyrkio", nyrkio, 2),
+        ("otava", "time,commit,size\n2024-03-01,a,7\n2024-03-01,a,8\n", 2),
+    ];
+    for (format, text, runs) in files {
+        let import = |name: &str, hour: u64| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000 + 3600 * hour);
+            std::fs::File::options().write(true).open(&path).unwrap().set_modified(written).unwrap();
+            cli::run(dir.path(), &["history", "import", name, "--format", format, "--commit", "a"])
+        };
+        let first = import("first", 1);
+        assert!(
+            first.stdout.starts_with(&format!("{runs} runs are new, 0 were there")),
+            "{format}: {first:?}"
+        );
+        let again = import("again", 2);
+        assert!(
+            again.stdout.starts_with(&format!("0 runs are new, {runs} were there")),
+            "{format}: {again:?}"
+        );
+    }
+    let listed = cli::run(dir.path(), &["history", "runs"]);
+    assert_eq!(listed.stdout.lines().count(), 8, "{listed:?}");
 }

@@ -5,7 +5,7 @@
 use std::process::{Command, Stdio};
 
 use isocost::measure::metric::Direction;
-use isocost::regression::formats::Source;
+use isocost::regression::formats::{Source, otava};
 use isocost::regression::history::{
     Added, Description, Entry, History, HistoryError, Measured, Place, Selection, SeriesKey, VERSION,
 };
@@ -101,16 +101,25 @@ fn round_trip(place: &Place) {
     assert_eq!(descriptions[ready.environment.as_ref().unwrap()].facts["engine"], "docker");
 }
 
-/// A run that has gone on since replaces its figures and stays in its baselines.
+/// A run that has gone on since replaces its figures and stays in its baselines; an earlier copy of it changes nothing.
 fn replaced(place: &Place) {
     let mut history = History::open(place).unwrap();
-    history.add(&entry("r1", 10)).unwrap();
+    let mut shorter = entry("r1", 10);
+    shorter.digest = "d0".into();
+    shorter.ending = Some("unfinished".into());
+    shorter.measured[0].n = Some(10);
+    history.add(&shorter).unwrap();
     history.save_baseline("main", &["r1".to_owned()], None, Timestamp::UNIX_EPOCH, false).unwrap();
     let mut longer = entry("r1", 10);
     longer.digest = "d2".into();
     longer.measured.truncate(1);
+    longer.measured[0].n = Some(100);
     assert_eq!(history.add(&longer).unwrap(), Added::Replaced);
-    assert_eq!(history.points(&Selection::default()).unwrap().len(), 1);
+    let points = history.points(&Selection::default()).unwrap();
+    assert_eq!((points.len(), points[0].n), (1, Some(100)));
+    assert_eq!(history.add(&shorter).unwrap(), Added::Shorter);
+    assert_eq!(history.points(&Selection::default()).unwrap(), points);
+    assert_eq!(history.runs(&Selection::default()).unwrap()[0].ending.as_deref(), Some("complete"));
     assert_eq!(history.baseline("main").unwrap().runs, ["r1"]);
 }
 
@@ -148,6 +157,16 @@ fn baselines(place: &Place) {
     history.save_baseline("main", &runs(&["r2", "r1"]), Some("first"), now, false).unwrap();
     let taken = history.save_baseline("main", &runs(&["r3"]), None, now, false);
     assert!(matches!(taken, Err(HistoryError::BaselineTaken { .. })));
+    let new = [(entry("r4", 4), b"\0files".to_vec())];
+    let taken = history.save_sessions("main", &new, None, now, false);
+    assert!(matches!(taken, Err(HistoryError::BaselineTaken { .. })));
+    let mut shorter = entry("r3", 3);
+    shorter.digest = "d0".into();
+    shorter.measured.truncate(1);
+    let earlier = [new[0].clone(), (shorter, b"\0fewer".to_vec())];
+    let earlier = history.save_sessions("new", &earlier, None, now, false);
+    assert!(matches!(earlier, Err(HistoryError::Earlier { run, .. }) if run == "r3"));
+    assert_eq!(history.runs(&Selection::default()).unwrap().len(), 3, "what is refused adds nothing");
     let missing = history.save_baseline("main", &runs(&["r3", "r9"]), None, now, true);
     assert!(matches!(missing, Err(HistoryError::NoRun { run, .. }) if run == "r9"));
     let main = history.baseline("main").unwrap();
@@ -163,7 +182,10 @@ fn baselines(place: &Place) {
     assert_eq!(history.kept("r1").unwrap(), None);
     history.remove_baseline("main").unwrap();
     assert!(matches!(history.remove_baseline("main"), Err(HistoryError::NoBaseline { .. })));
-    assert_eq!(history.runs(&Selection::default()).unwrap().len(), 3);
+    history.save_sessions("new", &new, None, now, false).unwrap();
+    assert_eq!(history.baseline("new").unwrap().runs, ["r4"]);
+    assert_eq!(history.kept("r4").unwrap().unwrap(), b"\0files");
+    assert_eq!(history.runs(&Selection::default()).unwrap().len(), 4);
     for bad in ["", "a b", "a/b", "\n"] {
         assert!(matches!(
             history.save_baseline(bad, &runs(&["r1"]), None, now, false),
@@ -171,6 +193,21 @@ fn baselines(place: &Place) {
         ));
     }
     assert!(history.save_baseline("none", &[], None, now, false).is_err());
+}
+
+/// Results of others that only their figures tell apart: all are kept, and never twice.
+fn alike(place: &Place) {
+    let mut history = History::open(place).unwrap();
+    let mut add = |text: &str| history.add_file(&otava::read(text).unwrap(), "otava").unwrap();
+    let two = "time,commit,size\n2024-03-01,a,7\n2024-03-01,a,8.25\n2024-03-01,a,7\n";
+    assert_eq!(add(two), [Added::New; 3]);
+    assert_eq!(add(two), [Added::Known; 3]);
+    let grown = "time,commit,size,ready\n2024-03-01,a,8.25,0.1\n2024-03-01,a,9,\n";
+    assert_eq!(add(grown), [Added::Replaced, Added::New]);
+    assert_eq!(add(grown), [Added::Known; 2]);
+    assert_eq!(add(two), [Added::Known, Added::Shorter, Added::Known]);
+    assert_eq!(history.runs(&Selection::default()).unwrap().len(), 4);
+    assert_eq!(history.points(&Selection::default()).unwrap().len(), 5);
 }
 
 /// Eight processes, a thousand runs each, at once: all of them are there, and nobody was shown an error.
@@ -239,6 +276,11 @@ mod sqlite {
     #[test]
     fn baselines_are_kept_by_name() {
         with_file(baselines);
+    }
+
+    #[test]
+    fn results_of_one_time_and_commit_are_all_kept() {
+        with_file(alike);
     }
 
     #[test]
@@ -318,11 +360,12 @@ mod postgresql {
     #[test]
     fn the_same_on_a_server() {
         let Some(server) = server::server() else { return };
-        let tests: [(&str, Test); 4] = [
+        let tests: [(&str, Test); 5] = [
             ("round_trip", round_trip),
             ("replaced", replaced),
             ("selections", selections),
             ("baselines", baselines),
+            ("alike", alike),
         ];
         for (name, test) in tests {
             eprintln!("{name}");

@@ -27,9 +27,16 @@ pub(super) fn read(places: &[PathBuf]) -> Result<Vec<Run>, Refusal> {
 /// # Errors
 /// The run that does not.
 pub(super) fn each_once<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Result<(), Refusal> {
+    each_id_once(runs.into_iter().map(|run| run.record.run_id.as_str()))
+}
+
+/// The same by their ids.
+///
+/// # Errors
+/// The run that does not.
+pub(super) fn each_id_once<'a>(ids: impl IntoIterator<Item = &'a str>) -> Result<(), Refusal> {
     let mut seen = std::collections::HashSet::new();
-    for run in runs {
-        let id = &run.record.run_id;
+    for id in ids {
         if !seen.insert(id) {
             let text = format!("run {id} is given twice; a run is no second session of itself");
             return Err(Refusal::usage(text));

@@ -36,7 +36,10 @@ pub use gate::{GateSpec, LimitSpec, Undecided};
 pub use host::{HostSize, check_against_host};
 pub use locate::Step;
 pub use units::{Percent, Size, Time, UnitError};
-pub use workloads::{WORKLOADS, is_disk as uses_disk, named as workload_named, purpose as workload_purpose};
+pub use workloads::{
+    WORKLOADS, is_disk as uses_disk, name_of as workload_name, named as workload_named,
+    purpose as workload_purpose,
+};
 
 /// What to measure. Serialises into `run.json`, so that a run folder can be rerun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

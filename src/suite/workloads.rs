@@ -26,7 +26,7 @@ pub fn named(name: &str) -> Option<Workload> {
 
 /// The name of a piece of work.
 #[must_use]
-pub(super) fn name_of(workload: Workload) -> &'static str {
+pub fn name_of(workload: Workload) -> &'static str {
     WORKLOADS.iter().find(|(_, known)| *known == workload).map_or("?", |(name, _)| name)
 }
 

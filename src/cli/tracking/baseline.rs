@@ -9,7 +9,7 @@ use crate::cli::commit;
 use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
-use crate::cli::sessions::folders;
+use crate::cli::sessions::{each_id_once, folders};
 use crate::cli::words;
 use crate::regression::history::{Baseline, History, entry_of, pack};
 
@@ -29,7 +29,8 @@ pub(in crate::cli) fn baseline(arguments: &BaselineArguments, console: Console) 
     let place = arguments.place.place()?;
     match &arguments.command {
         BaselineCommand::Save { name, runs, replace, note } => {
-            // All are read before anything is written.
+            // All are read before anything is written, and all is written or nothing.
+            Baseline::check_name(name)?;
             let said = commit::said(None, None);
             let mut read = Vec::new();
             for dir in runs {
@@ -37,14 +38,10 @@ pub(in crate::cli) fn baseline(arguments: &BaselineArguments, console: Console) 
                     read.push((entry_of(&folder, &said)?, pack(&folder)?));
                 }
             }
-            let mut history = History::open(&place)?;
-            let mut ids = Vec::new();
-            for (entry, packed) in read {
-                history.add(&entry)?;
-                history.keep(&entry.run_id, &packed)?;
-                ids.push(entry.run_id);
-            }
-            history.save_baseline(name, &ids, note.as_deref(), jiff::Timestamp::now(), *replace)?;
+            each_id_once(read.iter().map(|(entry, _)| entry.run_id.as_str()))?;
+            let now = jiff::Timestamp::now();
+            History::open(&place)?.save_sessions(name, &read, note.as_deref(), now, *replace)?;
+            let ids: Vec<String> = read.into_iter().map(|(entry, _)| entry.run_id).collect();
             console.note(&format!("baseline {name}: {}", sessions(&ids)));
             if ids.len() < 5 {
                 console.note("how much sessions differ is known from 5 on; until then an answer is advisory");

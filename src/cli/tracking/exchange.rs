@@ -25,18 +25,19 @@ pub(super) fn read(path: &Path, format: Import, source: &Source) -> Result<Impor
     }
     let text = std::fs::read_to_string(path).map_err(|e| at(&e))?;
     let changed = meta.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
-    let now = changed.unwrap_or_else(jiff::Timestamp::now);
+    let written = changed.unwrap_or_else(jiff::Timestamp::now);
     let read = match format {
         Import::Bencher => bencher::read(&text).map(|figures| Imported {
-            results: vec![Results { at: now, source: source.clone(), figures }],
+            results: vec![Results { at: written, source: source.clone(), figures }],
             left_out: Vec::new(),
+            undated: true,
         }),
         Import::GithubActionBenchmark => github_action_benchmark::read(&text),
-        Import::Lnt => lnt::read(&text, now),
+        Import::Lnt => lnt::read(&text, written),
         Import::Nyrkio => nyrkio::read(&text),
         Import::Otava => otava::read(&text),
     };
-    read.map_err(|e| at(&e))
+    read.map(Imported::each_figure_once).map_err(|e| at(&e))
 }
 
 /// Runs, oldest first, as a file's bytes.

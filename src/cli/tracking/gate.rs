@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::args::GateArguments;
 use super::{exchange, interleave, sessions};
+use crate::agent;
 use crate::analysis::compare::Options;
 use crate::cli::args::How;
 use crate::cli::asked;
@@ -14,6 +15,7 @@ use crate::cli::execution::{self, Others};
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::sessions::{each_once, read};
+use crate::image::kernel::sha256_hex;
 use crate::journal::{self, Run};
 use crate::plan::{self, Plan};
 use crate::regression::ci::in_repository;
@@ -52,13 +54,18 @@ fn against(
         options = options.calibrated(&known);
     }
     let beside = arguments.run.parent().filter(|folder| !folder.as_os_str().is_empty()).map(Path::to_owned);
+    let budget = arguments.budget.unwrap_or(spec.budget);
+    if !budget.is_zero() {
+        // Looked at now: whether more is measured must not decide whether it is the right thing.
+        candidate.iter().try_for_each(|run| same_agent(run, arguments.agent.as_deref()))?;
+    }
     let more = More {
         plan: first.record.plan.clone(),
         others: Others::new(),
         agent: arguments.agent.clone(),
         into: arguments.output.clone().or(beside).unwrap_or_else(|| PathBuf::from(".")),
         name: file_name(&first.record.run_id),
-        budget: arguments.budget.unwrap_or(spec.budget),
+        budget,
         began: Instant::now(),
         console,
         cache,
@@ -66,6 +73,23 @@ fn against(
     };
     let base: Vec<&Run> = base.iter().collect();
     answer(arguments, candidate, &|new| decide(&base, new, &spec, &options), more, &spec)
+}
+
+/// Would a further session of that run be made with the agent that it was made with?
+fn same_agent(run: &Run, named: Option<&Path>) -> Result<(), Refusal> {
+    let (would_be, which) = match named {
+        Some(path) => (sha256_hex(&asked::program("--agent", path)?), "the one that --agent names"),
+        None => (agent::sha256().to_owned(), "the one that is built in"),
+    };
+    let record = &run.record;
+    if record.agent_sha256 == would_be {
+        return Ok(());
+    }
+    Err(Refusal::usage(format!(
+        "run {} was measured with the agent {}, and with a budget further sessions would be measured with {which}, {would_be}: \
+         that is another program; give the one that was measured with --agent PATH, or decide without measuring on with --budget 0s",
+        record.run_id, record.agent_sha256
+    )))
 }
 
 /// The limits: of the suite that was named, or of the candidate's own.
@@ -141,6 +165,7 @@ pub(super) struct More<'a> {
     pub(super) began: Instant,
     pub(super) console: Console,
     pub(super) cache: &'a Path,
+    /// The number of the last session.
     pub(super) done: u64,
 }
 
@@ -160,8 +185,9 @@ impl More<'_> {
                 self.name
             ))
         })?;
+        let (number, folder) = self.next_folder();
         // Another order than before, and the same one for everybody who repeats this.
-        let plan = plan::make(&self.plan.suite, self.plan.seed.wrapping_add(1 + self.done));
+        let plan = plan::make(&self.plan.suite, self.plan.seed.wrapping_add(number));
         if plan::estimate(&plan).total() > left {
             return Ok(None);
         }
@@ -169,9 +195,16 @@ impl More<'_> {
             Need::Precision => "undecided: measuring another session",
             Need::Confirmation => "a regression: measuring a fresh session to confirm it",
         });
-        self.done += 1;
-        let folder = self.into.join(format!("{}-gate-{}", self.name, self.done));
+        self.done = number;
         self.measure(&plan, folder, Some(left)).map(Some)
+    }
+
+    /// The first after those of this gate that is free: an earlier gate may have measured sessions too.
+    fn next_folder(&self) -> (u64, PathBuf) {
+        let folder = |number: u64| self.into.join(format!("{}-gate-{number}", self.name));
+        let free = |number: &u64| folder(*number).symlink_metadata().is_err();
+        let number = (self.done + 1..).find(free).unwrap_or(self.done + 1);
+        (number, folder(number))
     }
 
     /// One session.
@@ -197,6 +230,7 @@ impl More<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -211,22 +245,60 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_plan_is_checked_before_it_is_made() {
+    fn further_sessions_are_made_with_the_agent_that_was_measured() {
         let mut run = crate::analysis::example::run(2);
-        run.record.plan.suite.blocks.count = u32::MAX;
-        let cache = std::env::temp_dir();
-        let mut more = More {
-            plan: run.record.plan,
+        let refusal = |run: &Run, named: Option<&Path>| {
+            same_agent(run, named).err().map(|one| one.text).unwrap_or_default()
+        };
+        let built_in = refusal(&run, None);
+        assert!(
+            built_in.contains("run r1 was measured with the agent ab") && built_in.contains("--agent PATH"),
+            "{built_in}"
+        );
+        assert!(built_in.contains("--budget 0s") && built_in.contains("built in"), "{built_in}");
+        assert!(refusal(&run, Some(Path::new("/nowhere"))).starts_with("--agent: /nowhere"));
+        run.record.agent_sha256 = agent::sha256().to_owned();
+        assert_eq!(same_agent(&run, None), Ok(()));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), agent::bytes()).unwrap();
+        assert_eq!(same_agent(&run, Some(file.path())), Ok(()));
+        std::fs::write(file.path(), b"another").unwrap();
+        assert!(refusal(&run, Some(file.path())).contains("--agent names"));
+    }
+
+    #[test]
+    fn a_session_takes_the_next_free_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut more = more(dir.path());
+        let next = |more: &More<'_>| more.next_folder().0;
+        assert_eq!(more.next_folder(), (1, dir.path().join("r1-gate-1")));
+        std::fs::create_dir(dir.path().join("r1-gate-1")).unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("r1-gate-2")).unwrap();
+        assert_eq!(next(&more), 3);
+        more.done = 3;
+        assert_eq!(next(&more), 4, "its own are not taken again");
+    }
+
+    fn more(into: &Path) -> More<'_> {
+        More {
+            plan: crate::analysis::example::run(2).record.plan,
             others: Others::new(),
             agent: None,
-            into: PathBuf::from("."),
+            into: into.to_owned(),
             name: "r1".into(),
             budget: Duration::ZERO,
             began: Instant::now(),
             console: Console { quiet: true, json: false },
-            cache: &cache,
+            cache: into,
             done: 0,
-        };
+        }
+    }
+
+    #[test]
+    fn a_foreign_plan_is_checked_before_it_is_made() {
+        let dir = std::env::temp_dir();
+        let mut more = more(&dir);
+        more.plan.suite.blocks.count = u32::MAX;
         assert_eq!(more.session(Need::Precision), Ok(None), "nothing is made without a budget");
         more.budget = Duration::from_secs(3600);
         let refusal = more.session(Need::Precision).err().map(|one| one.text).unwrap_or_default();

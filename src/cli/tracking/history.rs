@@ -15,7 +15,7 @@ use crate::cli::sessions::folders;
 use crate::regression::changes::Settings;
 use crate::regression::ci::Outcome;
 use crate::regression::formats::Source;
-use crate::regression::history::{Added, Entry, History, Place, Selection, entries, entry_of};
+use crate::regression::history::{Added, History, Place, Selection, entry_of};
 use crate::regression::score;
 use crate::regression::trend::{TrendSettings, Trends, Verdict, trends};
 use crate::report::clean::sentence;
@@ -135,7 +135,7 @@ fn document(trends: &Trends) -> serde_json::Value {
                     })
                 })
                 .collect();
-            json!({"series": line.key, "machine": line.machine.0, "runs": line.points.len(), "changes": changes})
+            json!({"series": line.key, "machine": line.machine.0, "asked": line.asked.0, "runs": line.points.len(), "changes": changes})
         })
         .collect();
     let newest = trends.newest.as_ref().map(|newest| json!({"run": newest.run_id, "ending": newest.ending}));
@@ -145,7 +145,7 @@ fn document(trends: &Trends) -> serde_json::Value {
         Verdict::Undecided => "undecided",
     };
     json!({
-        "lines": lines, "short": trends.short, "alpha": trends.alpha, "spend": trends.spend, "newest": newest,
+        "lines": lines, "short": trends.short, "anew": trends.anew.len(), "alpha": trends.alpha, "spend": trends.spend, "newest": newest,
         "answer": answer,
     })
 }
@@ -155,19 +155,20 @@ struct Tally {
     new: usize,
     known: usize,
     replaced: usize,
+    shorter: usize,
     /// Of all of these.
     nameless: usize,
 }
 
 impl Tally {
-    fn add(&mut self, history: &mut History, entry: &Entry) -> Result<(), Refusal> {
-        self.nameless += usize::from(entry.source.commit.is_none());
-        match history.add(entry)? {
+    fn count(&mut self, added: Added, source: &Source) {
+        self.nameless += usize::from(source.commit.is_none());
+        match added {
             Added::New => self.new += 1,
             Added::Known => self.known += 1,
             Added::Replaced => self.replaced += 1,
+            Added::Shorter => self.shorter += 1,
         }
-        Ok(())
     }
 }
 
@@ -180,9 +181,9 @@ fn import(
 ) -> Result<Exit, Refusal> {
     let (tally, unreadable) = match format {
         Some(format) => (import_files(paths, format, &commit::with_the_code_here(said), place, console)?, 0),
-        None => import_runs(paths, said, place)?,
+        None => import_runs(paths, said, place, console)?,
     };
-    let Tally { new, known, replaced, nameless } = tally;
+    let Tally { new, known, replaced, shorter, nameless } = tally;
     if nameless > 0 {
         console.note(&format!(
             "{nameless} of them name no commit: isocost history import DIR --commit HASH says which it was"
@@ -191,10 +192,13 @@ fn import(
     if console.json {
         console.document(
             "history",
-            json!({"new": new, "known": known, "replaced": replaced, "unreadable": unreadable}),
+            json!({"new": new, "known": known, "replaced": replaced, "shorter": shorter, "unreadable": unreadable}),
         )?;
     } else {
-        console.result(&format!("{new} runs are new, {known} were there, {replaced} have gone on since; {unreadable} cannot be read\n"))?;
+        console.result(&format!(
+            "{new} runs are new, {known} were there, {replaced} have gone on since, {shorter} are earlier copies and change nothing; \
+             {unreadable} cannot be read\n"
+        ))?;
     }
     Ok(if unreadable > 0 { Exit::Failed } else { Exit::Done })
 }
@@ -207,24 +211,30 @@ fn import_files(
     place: &Place,
     console: Console,
 ) -> Result<Tally, Refusal> {
-    let mut results = Vec::new();
+    let mut files = Vec::new();
     for path in paths {
         let imported = exchange::read(path, format, source)?;
         for what in &imported.left_out {
             console.note(&format!("left out: {}: {what}", path.display()));
         }
-        results.extend(imported.results);
+        files.push(imported);
     }
     let (mut history, mut tally) = (History::open(place)?, Tally::default());
-    for entry in entries(&results, format.name()) {
-        tally.add(&mut history, &entry)?;
+    for imported in files {
+        let added = history.add_file(&imported, format.name())?;
+        added.into_iter().zip(&imported.results).for_each(|(added, one)| tally.count(added, &one.source));
     }
     Ok(tally)
 }
 
 /// Also how many cannot be read: one damaged folder among thousands does not keep the others out. What the command line says is
 /// so of all of them, what a run says of itself of that run; one that says nothing and comes alone was measured just now.
-fn import_runs(paths: &[PathBuf], said: Source, place: &Place) -> Result<(Tally, usize), Refusal> {
+fn import_runs(
+    paths: &[PathBuf],
+    said: Source,
+    place: &Place,
+    console: Console,
+) -> Result<(Tally, usize), Refusal> {
     let mut all = Vec::new();
     for path in paths {
         if path.is_file() {
@@ -244,7 +254,15 @@ fn import_runs(paths: &[PathBuf], said: Source, place: &Place) -> Result<(Tally,
                 if alone && entry.source.commit.is_none() {
                     entry.source = commit::with_the_code_here(entry.source);
                 }
-                tally.add(&mut history, &entry)?;
+                let added = history.add(&entry)?;
+                tally.count(added, &entry.source);
+                if added == Added::Shorter {
+                    console.note(&format!(
+                        "{}: an earlier copy of run {}, of which the history has more: it keeps that",
+                        folder.display(),
+                        entry.run_id
+                    ));
+                }
                 history.name(&entry.run_id, &said)?;
             }
             Err(error) => {

@@ -23,11 +23,11 @@ struct Report {
     tests: Vec<BTreeMap<String, Value>>,
 }
 
-/// The run of a file: each metric of a test as the median of its samples. `now` stands in where it has no time.
+/// The run of a file: each metric of a test as the median of its samples. `written` stands in where it has no time.
 ///
 /// # Errors
 /// It is not this format.
-pub fn read(text: &str, now: Timestamp) -> Result<Imported, FormatError> {
+pub fn read(text: &str, written: Timestamp) -> Result<Imported, FormatError> {
     let malformed = |detail: String| FormatError::Malformed { format: FORMAT, detail };
     let report: Report = serde_json::from_str(text).map_err(|e| malformed(e.to_string()))?;
     if !["2", "\"2\""].contains(&report.format_version.to_string().as_str()) {
@@ -37,7 +37,10 @@ pub fn read(text: &str, now: Timestamp) -> Result<Imported, FormatError> {
     let time =
         ["start_time", "end_time"].iter().find_map(|key| super::time::parse(report.run.get(*key)?.as_str()?));
     if time.is_none() {
-        imported.left_out.push("the run has no time that can be read: taken as of now".to_owned());
+        imported.undated = true;
+        imported
+            .left_out
+            .push("the run has no time that can be read: the file's own stands for it".to_owned());
     }
     let source = Source {
         commit: ORDERS.iter().find_map(|key| text_of(report.run.get(*key)?)),
@@ -58,7 +61,7 @@ pub fn read(text: &str, now: Timestamp) -> Result<Imported, FormatError> {
             }
         }
     }
-    imported.results.push(Results { at: time.unwrap_or(now), source, figures });
+    imported.results.push(Results { at: time.unwrap_or(written), source, figures });
     Ok(imported)
 }
 
@@ -139,6 +142,7 @@ mod tests {
         let untimed = r#"{"format_version": "2", "machine": {"name": "m"}, "run": {}, "tests": []}"#;
         let imported = read(untimed, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!((imported.results[0].at, imported.left_out.len()), (Timestamp::UNIX_EPOCH, 1));
+        assert!(imported.undated && !read(REPORT, Timestamp::UNIX_EPOCH).unwrap().undated);
         let nameless = untimed.replace("[]", "[{}]");
         assert!(read(&nameless, Timestamp::UNIX_EPOCH).is_err());
     }

@@ -54,6 +54,29 @@ pub struct Imported {
     pub results: Vec<Results>,
     /// What it had and could not be used, each in a sentence.
     pub left_out: Vec<String>,
+    /// It says no time: what stands for it is when the file was written, and tells nothing of what is in it.
+    pub undated: bool,
+}
+
+impl Imported {
+    /// Leaves out what a run has twice under one name: a line has one value a run. Each is named.
+    #[must_use]
+    pub fn each_figure_once(mut self) -> Self {
+        for run in &mut self.results {
+            let mut seen = std::collections::HashSet::new();
+            let (at, left_out) = (run.at, &mut self.left_out);
+            run.figures.retain(|figure| {
+                let new =
+                    seen.insert((figure.benchmark.clone(), figure.measure.clone(), figure.unit.clone()));
+                if !new {
+                    let name = super::names::joined(figure);
+                    left_out.push(format!("the run of {at} has {name} more than once: the first is taken"));
+                }
+                new
+            });
+        }
+        self
+    }
 }
 
 /// Why something cannot be read or written in a format.

@@ -16,10 +16,12 @@ pub enum Added {
     Known,
     /// It was there and has gone on since: its figures were replaced.
     Replaced,
+    /// What is there has gone on since: it stays.
+    Shorter,
 }
 
 impl History {
-    /// Adds a run, unless it is there already.
+    /// Adds a run, unless it is there already, as it is or as a later copy of it that has more.
     ///
     /// # Errors
     /// A figure that is not finite, or the database's; the history is then as it was.
@@ -49,7 +51,8 @@ impl History {
     }
 }
 
-fn check(entry: &Entry) -> Result<(), HistoryError> {
+/// Only finite figures are kept.
+pub(super) fn check(entry: &Entry) -> Result<(), HistoryError> {
     for one in &entry.measured {
         let pairs =
             [one.interval, one.ratio_interval].into_iter().flatten().flat_map(|(low, high)| [low, high]);
@@ -65,31 +68,99 @@ fn check(entry: &Entry) -> Result<(), HistoryError> {
     Ok(())
 }
 
-fn put(connection: &mut dyn Connection, known: &mut Known, entry: &Entry) -> Result<Added, Trouble> {
-    let there =
-        connection.query("SELECT id, digest FROM run WHERE run_id = $1", &[entry.run_id.as_str().into()])?;
-    if let Some(row) = there.first()
-        && row.text(1)? == entry.digest
-    {
-        return Ok(Added::Known);
+/// Adds a run inside a transaction.
+pub(super) fn put(
+    connection: &mut dyn Connection,
+    known: &mut Known,
+    entry: &Entry,
+) -> Result<Added, Trouble> {
+    loop {
+        let found = there(connection, entry)?;
+        let added = match &found {
+            Some(found) if found.digest == entry.digest => return Ok(Added::Known),
+            Some(_) => {
+                // Held from here on: another program may be about to replace it too.
+                let hold = "UPDATE run SET digest = digest WHERE run_id = $1";
+                connection.execute(hold, &[entry.run_id.as_str().into()])?;
+                match there(connection, entry)? {
+                    Some(now) if now.digest == entry.digest => return Ok(Added::Known),
+                    // An older version took in the same, and did not say what was asked for.
+                    Some(now) if entry.digest.split_once('-').is_some_and(|(same, _)| same == now.digest) => {
+                        Added::Known
+                    }
+                    Some(now) if now.extent > Extent::of(entry) => return Ok(Added::Shorter),
+                    _ => Added::Replaced,
+                }
+            }
+            None => Added::New,
+        };
+        let host = match &entry.host {
+            Some(host) => Some(described(connection, "host", &mut known.hosts, host)?),
+            None => None,
+        };
+        let run = match found {
+            Some(found) => Some(again(connection, found.id, entry, host)?),
+            None => insert_run(connection, entry, host)?,
+        };
+        if let Some(run) = run {
+            points(connection, known, run, &entry.measured)?;
+            return Ok(added);
+        }
+        // Another program has added it between the question and now, perhaps a shorter copy.
     }
-    let host = match &entry.host {
-        Some(host) => Some(described(connection, "host", &mut known.hosts, host)?),
-        None => None,
-    };
-    let (run, added) = match there.first() {
-        Some(row) => (again(connection, row.integer(0)?, entry, host)?, Added::Replaced),
-        None => match insert_run(connection, entry, host)? {
-            Some(run) => (run, Added::New),
-            // Another program has added it between the question and now.
-            None => return Ok(Added::Known),
-        },
-    };
-    points(connection, known, run, &entry.measured)?;
-    Ok(added)
 }
 
-fn insert_run(
+/// A run that is there.
+struct There {
+    id: i64,
+    digest: String,
+    extent: Extent,
+}
+
+fn there(connection: &mut dyn Connection, entry: &Entry) -> Result<Option<There>, Trouble> {
+    // A sum of whole numbers is no whole number in PostgreSQL.
+    let sql = "SELECT id, digest, ending, CAST((SELECT COALESCE(SUM(COALESCE(n, 0) + failed), 0) FROM point
+        WHERE point.run = run.id) AS BIGINT) FROM run WHERE run_id = $1";
+    let rows = connection.query(sql, &[entry.run_id.as_str().into()])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let extent = Extent { samples: row.integer(3)?, end: End::named(row.maybe_text(2).as_deref()) };
+    Ok(Some(There { id: row.integer(0)?, digest: row.text(1)?, extent }))
+}
+
+/// How far a run had come. A run only grows, so that of two copies the one that came further has all that is in the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Extent {
+    samples: i64,
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    None,
+    /// Before its time: it may have been continued since.
+    Early,
+    Whole,
+}
+
+impl Extent {
+    fn of(entry: &Entry) -> Self {
+        let samples = |one: &Measured| i64::from(one.n.unwrap_or_default()) + i64::from(one.failed);
+        Self { samples: entry.measured.iter().map(samples).sum(), end: End::named(entry.ending.as_deref()) }
+    }
+}
+
+impl End {
+    fn named(ending: Option<&str>) -> Self {
+        match ending {
+            Some("complete" | "precision") => Self::Whole,
+            Some("budget" | "interrupted") => Self::Early,
+            _ => Self::None,
+        }
+    }
+}
+
+/// A new row; `None` where its id is taken.
+pub(super) fn insert_run(
     connection: &mut dyn Connection,
     entry: &Entry,
     host: Option<i64>,
@@ -103,15 +174,17 @@ fn insert_run(
     rows.first().map(|row| row.integer(0)).transpose()
 }
 
-/// The run stays the row it was, so that baselines go on holding it.
-fn again(
+/// The run stays the row it was, so that baselines go on holding it; which code it was stays said where nothing else is said.
+pub(super) fn again(
     connection: &mut dyn Connection,
     run: i64,
     entry: &Entry,
     host: Option<i64>,
 ) -> Result<i64, Trouble> {
-    let sql = "UPDATE run SET digest = $1, origin = $2, started_at = $3, ending = $4, suite = $5, version = $6,
-        program = $7, commit_id = $8, branch = $9, repository = $10, machine = $11, host = $12 WHERE id = $13";
+    let sql =
+        "UPDATE run SET digest = $1, origin = $2, started_at = $3, ending = $4, suite = $5, version = $6,
+        program = $7, commit_id = COALESCE($8, commit_id), branch = COALESCE($9, branch),
+        repository = COALESCE($10, repository), machine = COALESCE($11, machine), host = $12 WHERE id = $13";
     let mut values: Vec<Value> = about(entry, host).into();
     values.push(run.into());
     connection.execute(sql, &values)?;
@@ -195,7 +268,8 @@ fn series(connection: &mut dyn Connection, known: &mut Known, measured: &Measure
 /// Rows in one statement: few round trips, and few different statements.
 const TOGETHER: usize = 25;
 
-fn points(
+/// The figures of a run that has none.
+pub(super) fn points(
     connection: &mut dyn Connection,
     known: &mut Known,
     run: i64,

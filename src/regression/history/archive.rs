@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::connection::{Row as _, Value, transaction};
+use super::connection::{Connection, Row as _, Trouble, Value, transaction};
 use super::error::HistoryError;
 use super::ingest::IngestError;
 use super::store::History;
@@ -55,21 +55,25 @@ pub fn unpack(bytes: &[u8]) -> Result<Run, IngestError> {
     Ok(read(dir.path())?)
 }
 
+/// Keeps the packed run; whether it is there.
+pub(super) fn keep(connection: &mut dyn Connection, run_id: &str, packed: &[u8]) -> Result<bool, Trouble> {
+    let rows = connection.query("SELECT id FROM run WHERE run_id = $1", &[run_id.into()])?;
+    let Some(row) = rows.first() else { return Ok(false) };
+    let id = row.integer(0)?;
+    connection.execute("DELETE FROM archive WHERE run = $1", &[id.into()])?;
+    let values = [id.into(), Value::Bytes(packed.to_vec())];
+    connection.execute("INSERT INTO archive (run, files) VALUES ($1, $2)", &values)?;
+    Ok(true)
+}
+
 impl History {
     /// Keeps the packed run of a run that is in the history.
     ///
     /// # Errors
     /// The run is not there, or the database's.
     pub fn keep(&mut self, run_id: &str, packed: &[u8]) -> Result<(), HistoryError> {
-        let kept = transaction(self.connection.as_mut(), false, |connection| {
-            let rows = connection.query("SELECT id FROM run WHERE run_id = $1", &[run_id.into()])?;
-            let Some(row) = rows.first() else { return Ok(false) };
-            let id = row.integer(0)?;
-            connection.execute("DELETE FROM archive WHERE run = $1", &[id.into()])?;
-            let values = [id.into(), Value::Bytes(packed.to_vec())];
-            connection.execute("INSERT INTO archive (run, files) VALUES ($1, $2)", &values)?;
-            Ok(true)
-        });
+        let kept =
+            transaction(self.connection.as_mut(), false, |connection| keep(connection, run_id, packed));
         match kept.map_err(|trouble| self.failed(trouble, "keep a run"))? {
             true => Ok(()),
             false => Err(HistoryError::NoRun { place: self.place.clone(), run: run_id.to_owned() }),

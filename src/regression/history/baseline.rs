@@ -2,9 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::connection::{Row as _, Trouble, transaction};
+use super::add::{Added, check, put};
+use super::archive::keep;
+use super::connection::{Connection, Row as _, Trouble, transaction};
+use super::entry::Entry;
 use super::error::HistoryError;
-use super::store::History;
+use super::store::{History, Known};
 use crate::suite::similar;
 
 /// Runs by a name.
@@ -22,11 +25,27 @@ pub struct Baseline {
 
 const LONGEST_NAME: usize = 100;
 
-/// What a transaction of ours found out.
-enum Found {
-    Done,
+/// Why nothing is saved; all that was done for it is undone.
+enum Refused {
     Taken,
     NoRun(String),
+    Shorter(String),
+}
+
+impl Baseline {
+    /// Can it be typed again?
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn check_name(name: &str) -> Result<(), HistoryError> {
+        let typed = |c: char| !c.is_control() && !c.is_whitespace() && c != '/';
+        if name.is_empty() || name.chars().count() > LONGEST_NAME || !name.chars().all(typed) {
+            return Err(HistoryError::BadBaseline {
+                what: "has a name of 1 to 100 characters without spaces and slashes",
+            });
+        }
+        Ok(())
+    }
 }
 
 impl History {
@@ -42,42 +61,63 @@ impl History {
         now: Timestamp,
         replace: bool,
     ) -> Result<(), HistoryError> {
-        let typed = |c: char| !c.is_control() && !c.is_whitespace() && c != '/';
-        if name.is_empty() || name.chars().count() > LONGEST_NAME || !name.chars().all(typed) {
-            return Err(HistoryError::BadBaseline {
-                what: "has a name of 1 to 100 characters without spaces and slashes",
-            });
-        }
+        self.saved(name, &[], runs, |connection| named(connection, name, runs, note, now, replace))
+    }
+
+    /// Adds runs, each with what [`pack`](super::pack) made of it, and gives a name to them: all of it or nothing.
+    ///
+    /// # Errors
+    /// As [`History::save_baseline`]; a run of which the history has more than this copy.
+    pub fn save_sessions(
+        &mut self,
+        name: &str,
+        sessions: &[(Entry, Vec<u8>)],
+        note: Option<&str>,
+        now: Timestamp,
+        replace: bool,
+    ) -> Result<(), HistoryError> {
+        let runs: Vec<String> = sessions.iter().map(|(entry, _)| entry.run_id.clone()).collect();
+        self.saved(name, sessions, &runs, |connection| named(connection, name, &runs, note, now, replace))
+    }
+
+    fn saved(
+        &mut self,
+        name: &str,
+        sessions: &[(Entry, Vec<u8>)],
+        runs: &[String],
+        give: impl Fn(&mut dyn Connection) -> Result<Result<(), Refused>, Trouble>,
+    ) -> Result<(), HistoryError> {
+        Baseline::check_name(name)?;
         if runs.is_empty() {
             return Err(HistoryError::BadBaseline { what: "has at least one run" });
         }
-        let found = transaction(self.connection.as_mut(), false, |connection| {
-            let there = connection.query("SELECT name FROM baseline WHERE name = $1", &[name.into()])?;
-            if !there.is_empty() && !replace {
-                return Ok(Found::Taken);
-            }
-            connection.execute("DELETE FROM baseline_run WHERE baseline = $1", &[name.into()])?;
-            connection.execute("DELETE FROM baseline WHERE name = $1", &[name.into()])?;
-            let values = [name.into(), now.as_microsecond().into(), note.into()];
-            connection
-                .execute("INSERT INTO baseline (name, created_at, note) VALUES ($1, $2, $3)", &values)?;
-            for run in runs {
-                let rows =
-                    connection.query("SELECT id FROM run WHERE run_id = $1", &[run.as_str().into()])?;
-                let Some(row) = rows.first() else { return rolled_back(run) };
-                let sql = "INSERT INTO baseline_run (baseline, run) VALUES ($1, $2) ON CONFLICT (baseline, run) DO NOTHING";
-                connection.execute(sql, &[name.into(), row.integer(0)?.into()])?;
-            }
-            Ok(Found::Done)
+        sessions.iter().try_for_each(|(entry, _)| check(entry))?;
+        let mut known = self.known.clone();
+        let mut refused = None;
+        let done = transaction(self.connection.as_mut(), false, |connection| {
+            known.clone_from(&self.known);
+            let saved = match added(connection, &mut known, sessions)? {
+                Ok(()) => give(connection)?,
+                refused => refused,
+            };
+            saved.map_err(|why| {
+                refused = Some(why);
+                Trouble::other("undone")
+            })
         });
-        let found = found.or_else(|trouble| match trouble.detail.strip_prefix(NO_RUN) {
-            Some(run) => Ok(Found::NoRun(run.to_owned())),
-            None => Err(self.failed(trouble, "save a baseline")),
-        })?;
-        match found {
-            Found::Done => Ok(()),
-            Found::Taken => Err(HistoryError::BaselineTaken { name: name.to_owned() }),
-            Found::NoRun(run) => Err(HistoryError::NoRun { place: self.place.clone(), run }),
+        match (done, refused) {
+            (Ok(()), _) => {
+                self.known = known;
+                Ok(())
+            }
+            (Err(_), Some(Refused::Taken)) => Err(HistoryError::BaselineTaken { name: name.to_owned() }),
+            (Err(_), Some(Refused::NoRun(run))) => {
+                Err(HistoryError::NoRun { place: self.place.clone(), run })
+            }
+            (Err(_), Some(Refused::Shorter(run))) => {
+                Err(HistoryError::Earlier { place: self.place.clone(), run })
+            }
+            (Err(trouble), None) => Err(self.failed(trouble, "save a baseline")),
         }
     }
 
@@ -136,9 +176,42 @@ impl History {
     }
 }
 
-/// Marks the failure that undoes the transaction because a run is not there.
-const NO_RUN: &str = "no run: ";
+fn added(
+    connection: &mut dyn Connection,
+    known: &mut Known,
+    sessions: &[(Entry, Vec<u8>)],
+) -> Result<Result<(), Refused>, Trouble> {
+    for (entry, packed) in sessions {
+        if put(connection, known, entry)? == Added::Shorter {
+            return Ok(Err(Refused::Shorter(entry.run_id.clone())));
+        }
+        keep(connection, &entry.run_id, packed)?;
+    }
+    Ok(Ok(()))
+}
 
-fn rolled_back(run: &str) -> Result<Found, Trouble> {
-    Err(Trouble::other(format!("{NO_RUN}{run}")))
+fn named(
+    connection: &mut dyn Connection,
+    name: &str,
+    runs: &[String],
+    note: Option<&str>,
+    now: Timestamp,
+    replace: bool,
+) -> Result<Result<(), Refused>, Trouble> {
+    let there = connection.query("SELECT name FROM baseline WHERE name = $1", &[name.into()])?;
+    if !there.is_empty() && !replace {
+        return Ok(Err(Refused::Taken));
+    }
+    connection.execute("DELETE FROM baseline_run WHERE baseline = $1", &[name.into()])?;
+    connection.execute("DELETE FROM baseline WHERE name = $1", &[name.into()])?;
+    let values = [name.into(), now.as_microsecond().into(), note.into()];
+    connection.execute("INSERT INTO baseline (name, created_at, note) VALUES ($1, $2, $3)", &values)?;
+    for run in runs {
+        let rows = connection.query("SELECT id FROM run WHERE run_id = $1", &[run.as_str().into()])?;
+        let Some(row) = rows.first() else { return Ok(Err(Refused::NoRun(run.clone()))) };
+        let sql =
+            "INSERT INTO baseline_run (baseline, run) VALUES ($1, $2) ON CONFLICT (baseline, run) DO NOTHING";
+        connection.execute(sql, &[name.into(), row.integer(0)?.into()])?;
+    }
+    Ok(Ok(()))
 }

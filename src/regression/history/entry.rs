@@ -14,7 +14,7 @@ use crate::regression::formats::Source;
 pub struct Entry {
     /// Unique: the same run added twice is there once.
     pub run_id: String,
-    /// Of what it was made from: another one means that the run has gone on since, and replaces what is there.
+    /// Of what it was made from: another one means that the run has gone on since, or that what is there has.
     pub digest: String,
     /// `isocost`, or the name of another tool's format.
     pub origin: String,
@@ -89,6 +89,12 @@ impl std::fmt::Display for SeriesKey {
 
 /// Name and value of what something is made of.
 pub type Facts = BTreeMap<String, String>;
+
+/// Facts of what was asked for, beside those of what was found: figures that differ in one of these are of different things.
+pub const ASKED: [&str; 3] = ["limit of CPUs", "limit of memory", "work"];
+
+/// By how much work was slowed on purpose, for those who check whether that is found.
+pub const SLOWED: &str = "slowed on purpose by";
 
 /// What something is made of, and a fingerprint of that.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -100,6 +100,16 @@ pub enum HistoryError {
         /// The one that was meant, perhaps.
         similar: Option<String>,
     },
+    /// Something is to be done with a copy of a run that was made before the run was what the history has.
+    #[error(
+        "this copy of run {run} is an earlier one, and the history {place} has more of that run; give the folder of the whole run"
+    )]
+    Earlier {
+        /// Which.
+        place: Place,
+        /// The run.
+        run: String,
+    },
     /// The name is taken.
     #[error("there is a baseline `{name}` already; add --replace to give the name to other runs")]
     BaselineTaken {

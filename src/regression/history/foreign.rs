@@ -8,31 +8,29 @@ use super::entry::{Entry, Measured, SeriesKey, hex};
 use super::error::HistoryError;
 use super::query::Selection;
 use super::store::History;
-use crate::regression::formats::{Figure, Results};
+use crate::regression::formats::{Figure, Imported, Results};
 
-/// Runs made of another tool's results. The same results give the same ids, so that a file may be imported again
-/// when it has grown.
-#[must_use]
-pub fn entries(results: &[Results], format: &str) -> Vec<Entry> {
-    results.iter().map(|one| entry(one, format)).collect()
+/// Runs made of another tool's results. The id rests on what is in the file alone, and not on the file.
+pub(super) fn entries(imported: &Imported, format: &str) -> Vec<Entry> {
+    imported.results.iter().map(|one| entry(one, format, imported.undated)).collect()
 }
 
-fn entry(results: &Results, format: &str) -> Entry {
+fn entry(results: &Results, format: &str, undated: bool) -> Entry {
+    let content: Vec<String> = results.figures.iter().map(|figure| format!("{figure:?}")).collect();
+    let content = digest(content.iter().map(String::as_bytes));
+    let at = if undated { String::new() } else { results.at.to_string() };
     let identity = [
         format,
-        &results.at.to_string(),
+        &at,
         results.source.commit.as_deref().unwrap_or_default(),
         results.source.branch.as_deref().unwrap_or_default(),
         results.source.machine.as_deref().unwrap_or_default(),
-        // Two suites of one commit may carry the same time.
-        results.figures.first().map(|figure| figure.benchmark.as_str()).unwrap_or_default(),
+        &content,
     ];
     let run_id = format!("{format}-{}", &digest(identity.iter().map(|text| text.as_bytes()))[..16]);
-    let content = results.figures.iter().map(|figure| format!("{figure:?}"));
-    let content: Vec<String> = content.collect();
     Entry {
         run_id,
-        digest: digest(content.iter().map(String::as_bytes)),
+        digest: content,
         origin: format.to_owned(),
         started_at: results.at,
         ending: None,

@@ -7,6 +7,7 @@
 //! Several programs may write at once. Each run is one transaction: it is there as a whole or not at all.
 
 mod add;
+mod alike;
 mod archive;
 mod baseline;
 mod connection;
@@ -24,10 +25,9 @@ mod store;
 pub use add::Added;
 pub use archive::{pack, unpack};
 pub use baseline::Baseline;
-pub use entry::{Description, Entry, Facts, Measured, SeriesKey};
+pub use entry::{ASKED, Description, Entry, Facts, Measured, SLOWED, SeriesKey};
 pub use error::HistoryError;
-pub use foreign::entries;
-pub use ingest::{IngestError, entry_of};
+pub use ingest::{IngestError, PLACES, entry_of};
 pub use place::Place;
 pub use query::{PointRow, RunRow, Selection, SeriesRow};
 pub use schema::VERSION;

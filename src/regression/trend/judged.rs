@@ -85,6 +85,7 @@ impl Trends {
         if self.short > 0 {
             notes.push(format!("{} lines have fewer than {FEWEST} runs and are not judged", self.short));
         }
+        notes.extend(self.begun_anew());
         let here = |line: &&Trend| line.latest != Latest::Elsewhere;
         let young = self.lines.iter().filter(here).filter(|line| line.is_young()).count();
         if let Some(from) = self.lines.iter().filter(here).map(|line| line.watched_from).max()
@@ -172,7 +173,7 @@ impl Trend {
         }
         Case {
             group: self.key.environment.clone(),
-            name: self.key.to_string(),
+            name: self.name(),
             outcome,
             values,
             change: size,

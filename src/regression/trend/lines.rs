@@ -8,7 +8,7 @@ use super::moved;
 use crate::measure::metric::{self, Direction};
 use crate::regression::changes::{self, Change, SeriesError, Settings, Watch, look_back};
 use crate::regression::history::{
-    Description, History, HistoryError, PointRow, RunRow, Selection, SeriesKey, SeriesRow,
+    ASKED, Description, Facts, History, HistoryError, PointRow, RunRow, Selection, SeriesKey, SeriesRow,
 };
 
 /// How to look.
@@ -21,7 +21,7 @@ pub struct TrendSettings {
 /// All lines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trends {
-    /// In the order of their keys, then of their machines.
+    /// In the order of their keys, then of their machines and of what was asked for.
     pub lines: Vec<Trend>,
     /// The chance that any of them is split although its builds are exchangeable.
     pub alpha: f64,
@@ -29,6 +29,8 @@ pub struct Trends {
     pub spend: f64,
     /// Lines with too few values to say anything.
     pub short: usize,
+    /// Those of them that the newest run has begun or goes on with, where lines of the same figure were asked for something else.
+    pub anew: Vec<Anew>,
     /// The runs that were selected.
     pub runs: usize,
     /// The newest of them; `None` where there is none.
@@ -46,6 +48,15 @@ pub struct Newest {
     pub machine: Machine,
 }
 
+/// A line that begins anew because something else is asked for than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anew {
+    /// The figure.
+    pub key: SeriesKey,
+    /// What is asked for that was not: name, before, now.
+    pub asked: Vec<(String, String, String)>,
+}
+
 /// What the newest run says of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Latest {
@@ -61,7 +72,7 @@ pub enum Latest {
     },
     /// It has none, though the run before it of the same suite on the same machine has.
     Gone,
-    /// It is of another machine, or measures other things.
+    /// It is of another machine, or measures other things, or the same things under other limits.
     Elsewhere,
 }
 
@@ -70,6 +81,10 @@ pub enum Latest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Machine(pub String);
 
+/// What was asked for: figures of other limits or of other work are never one line. Empty where nothing says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Asked(pub Facts);
+
 /// One figure of one machine over all its runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trend {
@@ -77,6 +92,10 @@ pub struct Trend {
     pub key: SeriesKey,
     /// Where.
     pub machine: Machine,
+    /// Of what.
+    pub asked: Asked,
+    /// What was asked for as far as other lines of the same key and machine were asked for something else.
+    pub apart: Facts,
     /// Which way is good.
     pub direction: Option<Direction>,
     /// Without noise: each change is a fact.
@@ -143,7 +162,10 @@ pub fn trends(
     let series: HashMap<i64, SeriesRow> = history.series()?.into_iter().map(|one| (one.id, one)).collect();
     let points = history.points(selection)?;
     let descriptions = history.descriptions()?;
-    let (lines, short) = gather(&runs, &series, points, &descriptions);
+    let (lines, anew) = gather(&runs, &series, points, &descriptions);
+    let all = lines.len();
+    let lines: Vec<_> = lines.into_iter().filter(|line| line.points.len() >= FEWEST).collect();
+    let short = all - lines.len();
     // An exact line takes no share: chance has no part in it.
     let noisy = lines.iter().filter(|line| !line.exact()).count();
     let share = settings.changes.shared(noisy);
@@ -155,13 +177,15 @@ pub fn trends(
         machine: machine(host_of(run, &descriptions), run),
     });
     let alpha = (share.alpha * noisy as f64).min(1.0);
-    Ok(Trends { lines, alpha, spend: settings.changes.spend, short, runs: runs.len(), newest })
+    Ok(Trends { lines, alpha, spend: settings.changes.spend, short, anew, runs: runs.len(), newest })
 }
 
 /// A line before it is judged, with what each of its runs was made of.
 struct Gathered<'a> {
     series: &'a SeriesRow,
     machine: Machine,
+    asked: Asked,
+    apart: Facts,
     points: Vec<Point>,
     made_of: Vec<moved::MadeOf<'a>>,
     missing: usize,
@@ -185,20 +209,34 @@ fn gather<'a>(
     series: &'a HashMap<i64, SeriesRow>,
     points: Vec<PointRow>,
     descriptions: &'a HashMap<String, Description>,
-) -> (Vec<Gathered<'a>>, usize) {
+) -> (Vec<Gathered<'a>>, Vec<Anew>) {
     let order: HashMap<i64, usize> = runs.iter().enumerate().map(|(place, run)| (run.id, place)).collect();
     let mut sorted: Vec<(usize, PointRow)> =
         points.into_iter().filter_map(|point| Some((*order.get(&point.run)?, point))).collect();
     sorted.sort_by_key(|(place, _)| *place);
     let (newest, before) = newest_two(runs, descriptions);
-    let mut lines: BTreeMap<(&SeriesKey, Machine), Gathered<'_>> = BTreeMap::new();
+    let machines: Vec<Machine> = runs.iter().map(|run| machine(host_of(run, descriptions), run)).collect();
+    let made_of = |point: &PointRow| descriptions.get(point.environment.as_ref()?);
+    // A history of an older version does not say what was asked for: what is not known is not known to differ.
+    let mut first_known: HashMap<(i64, &Machine), Asked> = HashMap::new();
+    for (place, point) in &sorted {
+        if let Some(asked) = made_of(point).map(asked).filter(|asked| !asked.0.is_empty()) {
+            first_known.entry((point.series, &machines[*place])).or_insert(asked);
+        }
+    }
+    let mut lines: BTreeMap<(&SeriesKey, &Machine, Asked), Gathered<'_>> = BTreeMap::new();
     for (place, point) in sorted {
         let (run, Some(one)) = (&runs[place], series.get(&point.series)) else { continue };
         let host = host_of(run, descriptions);
-        let machine = machine(host, run);
-        let line = lines.entry((&one.key, machine.clone())).or_insert_with(|| Gathered {
+        let environment = made_of(&point);
+        let machine = &machines[place];
+        let known = environment.map(asked).filter(|asked| !asked.0.is_empty());
+        let asked = known.or_else(|| first_known.get(&(point.series, machine)).cloned()).unwrap_or_default();
+        let line = lines.entry((&one.key, machine, asked.clone())).or_insert_with(|| Gathered {
             series: one,
-            machine,
+            machine: machine.clone(),
+            asked,
+            apart: Facts::new(),
             points: Vec::new(),
             made_of: Vec::new(),
             missing: 0,
@@ -214,7 +252,6 @@ fn gather<'a>(
             line.missing += 1;
             continue;
         };
-        let environment = point.environment.as_ref().and_then(|fingerprint| descriptions.get(fingerprint));
         line.made_of.push(moved::MadeOf { host, environment, program: run.program.as_deref() });
         line.points.push(Point {
             run_id: run.run_id.clone(),
@@ -224,10 +261,48 @@ fn gather<'a>(
             interval: point.interval,
         });
     }
-    let all = lines.len();
-    let lines: Vec<_> = lines.into_values().filter(|line| line.points.len() >= FEWEST).collect();
-    let short = all - lines.len();
-    (lines, short)
+    let mut lines: Vec<Gathered<'_>> = lines.into_values().collect();
+    let anew = tell_apart(&mut lines);
+    (lines, anew)
+}
+
+/// Says of the lines of one figure and machine what sets them apart; those that the newest run has, and that begin with it.
+fn tell_apart(lines: &mut [Gathered<'_>]) -> Vec<Anew> {
+    let mut anew = Vec::new();
+    for some in lines.chunk_by_mut(|a, b| a.series.id == b.series.id && a.machine == b.machine) {
+        let differs =
+            |name: &&str| some.iter().any(|one| one.asked.0.get(*name) != some[0].asked.0.get(*name));
+        let names: Vec<&str> = ASKED.iter().copied().filter(differs).collect();
+        let values = |asked: &Asked| -> Facts {
+            let value = |name: &&str| Some(((*name).to_owned(), asked.0.get(*name)?.clone()));
+            names.iter().filter_map(value).collect()
+        };
+        some.iter_mut().for_each(|one| one.apart = values(&one.asked));
+        let Some(now) =
+            some.iter().position(|one| matches!(one.latest, Latest::Value { .. } | Latest::Failed { .. }))
+        else {
+            continue;
+        };
+        // The figure is there, of something else: that is no gap of the lines before.
+        some.iter_mut()
+            .filter(|one| one.latest == Latest::Gone)
+            .for_each(|one| one.latest = Latest::Elsewhere);
+        let last = |one: &&Gathered<'_>| one.points.last().map(|point| point.at);
+        let others = some.iter().enumerate().filter(|(place, _)| *place != now).map(|(_, one)| one);
+        if let Some(before) = others.max_by_key(last)
+            && some[now].points.len() < FEWEST
+        {
+            let value = |one: &Gathered<'_>, name: &str| one.asked.0.get(name).cloned().unwrap_or_default();
+            let asked = |name: &&str| ((*name).to_owned(), value(before, name), value(&some[now], name));
+            anew.push(Anew { key: some[now].series.key.clone(), asked: names.iter().map(asked).collect() });
+        }
+    }
+    anew
+}
+
+fn asked(made_of: &Description) -> Asked {
+    let fact = |name: &str| Some((name.to_owned(), made_of.facts.get(name)?.clone()));
+    Asked(ASKED.iter().filter_map(|name| fact(name)).collect())
 }
 
 /// The facts that stay while a machine is the same one.
@@ -255,6 +330,8 @@ impl Gathered<'_> {
             key: self.series.key.clone(),
             direction: self.series.direction,
             machine: self.machine,
+            asked: self.asked,
+            apart: self.apart,
             exact,
             points: self.points,
             missing: self.missing,

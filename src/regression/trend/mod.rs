@@ -10,7 +10,7 @@ mod page;
 mod told;
 
 pub use judged::Verdict;
-pub use lines::{Latest, Machine, Newest, Point, Told, Trend, TrendSettings, Trends, trends};
+pub use lines::{Anew, Asked, Latest, Machine, Newest, Point, Told, Trend, TrendSettings, Trends, trends};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::lines::Trend;
 use crate::measure::metric::{self, Family};
-use crate::regression::history::Description;
+use crate::regression::history::{ASKED, Description, PLACES, SLOWED};
 
 /// Something recorded that changed: name, before, after.
 pub(super) type Move = (String, String, String);
@@ -28,12 +28,18 @@ pub(super) fn between(before: &MadeOf<'_>, after: &MadeOf<'_>) -> Vec<Move> {
         _ => Vec::new(),
     };
     let mut moves = facts((before.host, after.host));
-    moves.extend(facts((before.environment, after.environment)));
+    moves.extend(facts((before.environment, after.environment)).into_iter().filter(is_known));
     match (before.program, after.program) {
         (Some(a), Some(b)) if a != b => moves.push(("program".to_owned(), short(a), short(b))),
         _ => {}
     }
     moves
+}
+
+/// An older version did not take down what was asked for, and took down what a run called its image.
+fn is_known((name, before, after): &Move) -> bool {
+    let asked = ASKED.contains(&name.as_str()) || name == SLOWED;
+    !PLACES.contains(&name.as_str()) && !(asked && (before.is_empty() || after.is_empty()))
 }
 
 /// A hash as people read it.
@@ -53,7 +59,7 @@ pub(super) fn controls(lines: &mut [Trend]) {
         .map(|line| {
             let runs = line.changes.iter().filter_map(|told| line.points.get(told.change.at));
             (
-                line.key.to_string(),
+                line.name(),
                 family(line),
                 line.machine.clone(),
                 runs.map(|point| point.run_id.clone()).collect(),

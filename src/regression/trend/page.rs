@@ -22,7 +22,7 @@ fn row(line: &Trend, told: &Told) -> ChangeLine {
     ChangeLine {
         when: line.points[change.at].at.strftime("%Y-%m-%d %H:%M").to_string(),
         way: way(told).to_owned(),
-        figure: line.key.to_string(),
+        figure: line.name(),
         values: report::change(change.before, change.after, &line.key.unit),
         size: percent(change.relative),
         commits: line.commits(told.between.0, told.between.1),
@@ -41,7 +41,7 @@ fn picture(line: &Trend) -> Picture {
     let step =
         |told: &Told| Step { at: told.change.at, worse: told.worse, label: percent(told.change.relative) };
     Picture {
-        title: line.key.to_string(),
+        title: line.name(),
         subtitle: format!(
             "{} runs, {} to {}; {machine}",
             line.points.len(),

@@ -6,7 +6,9 @@ use super::*;
 use crate::measure::metric::Direction;
 use crate::regression::ci::Outcome;
 use crate::regression::formats::Source;
-use crate::regression::history::{Description, Entry, History, Measured, Place, Selection, SeriesKey};
+use crate::regression::history::{
+    ASKED, Description, Entry, History, Measured, Place, SLOWED, Selection, SeriesKey,
+};
 
 fn description(name: &str, value: &str) -> Description {
     Description::of([(name.to_owned(), value.to_owned())].into())
@@ -256,4 +258,71 @@ fn an_alarm_of_a_line_that_the_newest_run_lacks_is_old_news() {
         assert_eq!(trends.verdict(), if watched { Verdict::Passed } else { Verdict::Undecided }, "{i}");
         assert!(watched || i < 62, "{i}");
     }
+}
+
+/// A figure of a run that was asked for with so many CPUs; `None`: of a history that does not say how many.
+fn limited(value: f64, cpus: Option<u32>, slowed: Option<&str>) -> Measured {
+    let mut facts = description("engine", "20.10").facts;
+    facts.extend(cpus.map(|cpus| (ASKED[0].to_owned(), cpus.to_string())));
+    facts.extend(slowed.map(|by| (SLOWED.to_owned(), by.to_owned())));
+    Measured { environment: Some(Description::of(facts)), ..measured("docker", "startup.ready", value, "") }
+}
+
+#[test]
+fn runs_of_other_limits_are_a_line_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = History::open(&Place::File(dir.path().join("h.db"))).unwrap();
+    let ready = |i: usize, cpus| limited(100.0 / f64::from(cpus) * noise(i), Some(cpus), None);
+    let native = |i: usize| measured("native", "startup.ready", 2.0 * noise(i + 500), "");
+    for i in 0..30 {
+        history.add(&run_of(i, vec![ready(i, 2), native(i)])).unwrap();
+    }
+    for i in 30..33 {
+        history.add(&run_of(i, vec![ready(i, 1), native(i)])).unwrap();
+    }
+    let few = of(&mut history);
+    assert_eq!((few.lines.len(), few.short, few.anew.len()), (2, 1, 1));
+    assert!(few.lines.iter().all(|line| line.changes.is_empty() && line.alarms.is_empty()), "{}", few.text());
+    assert_eq!(line(&few, "docker", "startup.ready").latest, Latest::Elsewhere, "it is no gap");
+    let anew = "1 of these begin anew, for something else is asked for than before \
+                (startup.ready of docker/start: limit of CPUs: 2 → 1)";
+    assert!(few.text().contains(anew), "{}", few.text());
+    assert_eq!(few.verdict(), Verdict::Passed, "of what can be judged");
+    assert!(few.findings().notes.iter().any(|note| note == anew), "{:?}", few.findings().notes);
+    for i in 33..50 {
+        history.add(&run_of(i, vec![ready(i, 1), native(i)])).unwrap();
+    }
+    let many = of(&mut history);
+    let names: Vec<String> = many.lines.iter().map(Trend::name).collect();
+    let expected = [
+        "startup.ready of docker/start [limit of CPUs 1]",
+        "startup.ready of docker/start [limit of CPUs 2]",
+        "startup.ready of native/start",
+    ];
+    assert_eq!((&names[..], many.anew.len()), (&expected.map(str::to_owned)[..], 0));
+    assert!(many.lines.iter().all(|line| line.changes.is_empty()), "{}", many.text());
+}
+
+#[test]
+fn a_history_that_does_not_say_what_was_asked_for_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = History::open(&Place::File(dir.path().join("h.db"))).unwrap();
+    for i in 0..40 {
+        let (cpus, slowed) = if i < 20 { (None, None) } else { (Some(2), Some("0 %")) };
+        let slower = if i < 30 { (1.0, slowed) } else { (1.2, Some("20 %")) };
+        let mut one = limited(100.0 * slower.0 * noise(i), cpus, slower.1);
+        // Older versions took down the name that each run gives to its image.
+        let facts = one.environment.map(|made_of| made_of.facts).into_iter().flatten();
+        let named = (i < 25).then(|| ("image".to_owned(), format!("isocost:r{i}")));
+        one.environment = Some(Description::of(facts.chain(named).collect()));
+        history.add(&run_of(i, vec![one])).unwrap();
+    }
+    let trends = of(&mut history);
+    let [one] = &trends.lines[..] else { panic!("{:?}", trends.lines) };
+    assert_eq!((one.points.len(), one.name().as_str()), (40, "startup.ready of docker/start"));
+    // What was not known did not change; that work was slowed on purpose is told beside the change.
+    assert_eq!(one.moves.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [30]);
+    let [told] = &one.changes[..] else { panic!("{:?}", one.changes) };
+    assert_eq!(told.change.at, 30);
+    assert_eq!(told.moved, [(SLOWED.to_owned(), "0 %".to_owned(), "20 %".to_owned())]);
 }

@@ -4,6 +4,7 @@ use super::lines::{FEWEST, Told, Trend, Trends};
 use super::moved::NEAR;
 use crate::measure::metric;
 use crate::regression::changes::Evidence;
+use crate::regression::history::ASKED;
 use crate::report;
 use crate::report::clean::sentence;
 
@@ -28,6 +29,7 @@ impl Trends {
         if self.short > 0 {
             text += &format!("; {} lines have fewer than {FEWEST} runs and are not judged", self.short);
         }
+        text.extend(self.begun_anew().map(|anew| format!("; {anew}")));
         if self.alpha > 0.0 {
             let chance = 100.0 * self.alpha;
             text += &format!(
@@ -35,6 +37,20 @@ impl Trends {
             );
         }
         text
+    }
+
+    /// How many figures the newest run cannot be held against those before it, and why; `None` where there is none.
+    pub(super) fn begun_anew(&self) -> Option<String> {
+        let first = self.anew.first()?;
+        let one = |(name, before, now): &(String, String, String)| format!("{name}: {before} → {now}");
+        let asked: Vec<String> = first.asked.iter().map(one).collect();
+        let text = format!(
+            "{} of these begin anew, for something else is asked for than before ({}: {})",
+            self.anew.len(),
+            first.key,
+            asked.join(", ")
+        );
+        Some(sentence(&text).into_owned())
     }
 
     /// All changes, oldest first; those that moved together in one list.
@@ -53,7 +69,10 @@ impl Trends {
     }
 }
 
-/// One environment, machine and family, within three runs, the same way.
+/// Of what is asked for, that which is of the whole environment.
+const LIMITS: [&str; 2] = [ASKED[0], ASKED[1]];
+
+/// One environment of one size, machine and family, within three runs, the same way.
 fn together((a, told_a): (&Trend, &Told), (b, told_b): (&Trend, &Told)) -> bool {
     let family = |line: &Trend| metric::find(&line.key.metric).map(|metric| metric.family);
     let place = |line: &Trend, told: &Told, shift: isize| {
@@ -63,12 +82,23 @@ fn together((a, told_a): (&Trend, &Told), (b, told_b): (&Trend, &Told)) -> bool 
     let near = NEAR as isize;
     a.key.environment == b.key.environment
         && a.machine == b.machine
+        && LIMITS.iter().all(|name| a.asked.0.get(*name) == b.asked.0.get(*name))
         && told_a.worse == told_b.worse
         && (family(a) == family(b))
         && (place(a, told_a, -near)..=place(a, told_a, near)).contains(&b.points[told_b.change.at].at)
 }
 
 impl Trend {
+    /// What it is called: by its key, and where that is not enough by what was asked for.
+    #[must_use]
+    pub fn name(&self) -> String {
+        if self.apart.is_empty() {
+            return self.key.to_string();
+        }
+        let apart: Vec<String> = self.apart.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        format!("{} [{}]", self.key, apart.join(", "))
+    }
+
     /// `between abc and def` by commits, by runs where there are none.
     pub(super) fn commits(&self, last: usize, first: usize) -> String {
         let name = |place: usize| {
@@ -86,7 +116,7 @@ impl Trend {
         let lead = if first { way(told) } else { "  with it" };
         let line = format!(
             "{}: {}, {:+.1} %, {}; {}",
-            self.key,
+            self.name(),
             report::change(change.before, change.after, &self.key.unit),
             100.0 * change.relative,
             self.commits(told.between.0, told.between.1),
