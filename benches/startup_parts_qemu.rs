@@ -13,7 +13,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use isocost::environment::qemu::args::{Board, Channels, Console, Disk, QemuPlan, arguments};
+use isocost::environment::qemu::args::{Access, Board, Channels, Console, Disk, QemuPlan, arguments};
 use isocost::environment::qemu::process::{Launch, QemuProcess};
 use isocost::environment::qemu::tap::Tap;
 use isocost::environment::qemu::version;
@@ -91,7 +91,7 @@ fn once(program: &Path, plan: &QemuPlan, base: &Path, variant: &str) -> Option<f
         }
         plan.channels.firmware = (variant != "no-firmware-port").then(|| at("firmware"));
         let path = disk::overlay_qcow2(base, folder.path()).unwrap();
-        plan.disks = vec![Disk { path, format: DiskFormat::Qcow2, direct: true, read_only: false }];
+        plan.disks = vec![Disk { path, format: DiskFormat::Qcow2, access: Access::Uring, read_only: false }];
     }
     let sockets =
         ["agent", "monitor", "console", "firmware"].map(|name| UnixListener::bind(at(name)).unwrap());

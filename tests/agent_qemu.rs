@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use isocost::environment::agent::{AgentListener, StopSignal, Watch};
-use isocost::environment::qemu::args::{Board, Channels, Disk, QemuPlan, arguments};
+use isocost::environment::qemu::args::{Access, Board, Channels, Disk, QemuPlan, arguments};
 use isocost::environment::qemu::process::{Launch, QemuProcess};
 use isocost::environment::qemu::{QemuEnvironment, version};
 use isocost::environment::{Environment, Instance, RunContext};
@@ -231,7 +231,7 @@ fn a_guest_that_is_hung_up_on_powers_itself_off() {
         kernel: kernel.vmlinux.unwrap(),
         initrd: Some(at("initramfs")),
         append: words.join(" "),
-        disks: vec![Disk { path, format: DiskFormat::Qcow2, direct: false, read_only: false }],
+        disks: vec![Disk { path, format: DiskFormat::Qcow2, access: Access::Cached, read_only: false }],
         channels: Channels { agent: Some(at("agent")), ..Channels::default() },
     };
     let listener = AgentListener::bind(&at("agent")).unwrap();

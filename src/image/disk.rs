@@ -3,6 +3,8 @@
 mod copy;
 mod make;
 
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +18,8 @@ pub use make::{base, from_tree};
 const QEMU_IMG: Program =
     Program { name: "qemu-img", package: "qemu-utils", next: "look at the space left in the folder" };
 
-/// Makes a qcow2 file in `folder` whose unwritten blocks are those of the raw image `base`, and returns its path.
+/// Makes a qcow2 file in `folder` whose unwritten blocks are those of the raw image `base`, and returns its path. It is on the disk
+/// by then: who reads it past the page cache first would wait for that.
 ///
 /// # Errors
 /// Where qemu-img is missing or fails.
@@ -24,7 +27,25 @@ pub fn overlay_qcow2(base: &Path, folder: &Path) -> Result<PathBuf, ImageError> 
     let base = std::path::absolute(base).map_err(ImageError::io("find", base))?;
     let overlay = folder.join("layer.qcow2");
     QEMU_IMG.run(&make::overlay_arguments(&base, &overlay), Path::new("/"), &[])?;
+    let written = File::open(&overlay).and_then(|file| file.sync_all());
+    written.map_err(ImageError::io("write", &overlay))?;
     Ok(overlay)
+}
+
+/// Can QEMU open this image of [`base`] past the page cache, by io_uring? It is asked to.
+#[must_use]
+pub fn takes_io_uring(base: &Path) -> bool {
+    opens(base, "io_uring")
+}
+
+/// The name alone, from its folder, for a comma in a path would end it.
+fn opens(image: &Path, interface: &str) -> bool {
+    let (Some(folder), Some(name)) = (image.parent(), image.file_name()) else { return false };
+    let mut opened = OsString::from(format!(
+        "driver=raw,file.driver=file,file.cache.direct=on,file.aio={interface},file.filename="
+    ));
+    opened.push(name);
+    QEMU_IMG.run(&["info".into(), "--image-opts".into(), opened], folder, &[]).is_ok()
 }
 
 /// Bytes a file takes on the disk (allocated blocks), which for a sparse file is less than its length.

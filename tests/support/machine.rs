@@ -10,7 +10,7 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use isocost::environment::qemu::args::{Board, Channels, Console, Disk, QemuPlan, arguments};
+use isocost::environment::qemu::args::{Access, Board, Channels, Console, Disk, QemuPlan, arguments};
 use isocost::environment::qemu::process::{Launch, QemuProcess};
 use isocost::environment::qemu::version::{self, Binary};
 use isocost::image::debian::{self, Recipe, System};
@@ -202,8 +202,12 @@ impl Machine {
         let initramfs = guest::initramfs(kernel, suite::Machine::Q35, agent, Vec::new()).unwrap();
         std::fs::write(&initrd, initramfs).unwrap();
         let root = disk::overlay_qcow2(&self.system.disk, work).unwrap();
-        let disk =
-            |path: &Path, format, read_only| Disk { path: path.into(), format, direct: false, read_only };
+        let disk = |path: &Path, format, read_only| Disk {
+            path: path.into(),
+            format,
+            access: Access::Cached,
+            read_only,
+        };
         let mut words = guest::boot_line(suite::Machine::Q35, tsc::host_tsc_khz()).unwrap();
         words.extend(BOOT_WORDS.map(String::from));
         QemuPlan {

@@ -48,6 +48,38 @@ pub struct Board {
     pub memory_bytes: u64,
 }
 
+/// How QEMU reads and writes a file. The guest's flushes are honoured by all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Through the host's page cache, by threads.
+    Cached,
+    /// Past it (O_DIRECT), by the older of the kernel's asynchronous interfaces. QEMU tries it out on each file it opens, and waits
+    /// some 35 ms for the end of that.
+    Native,
+    /// Past it, by io_uring.
+    Uring,
+}
+
+impl Access {
+    /// The words for it on a command line.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Cached => "cache=writeback,aio=threads",
+            Self::Native => "cache=none,aio=native",
+            Self::Uring => "cache=none,aio=io_uring",
+        }
+    }
+
+    /// What it is, for the record of a run.
+    pub(super) fn shown(self) -> &'static str {
+        match self {
+            Self::Cached => "writeback, flushes honoured",
+            Self::Native => "none (O_DIRECT, native AIO), flushes honoured",
+            Self::Uring => "none (O_DIRECT, io_uring), flushes honoured",
+        }
+    }
+}
+
 /// A disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disk {
@@ -55,8 +87,8 @@ pub struct Disk {
     pub path: PathBuf,
     /// What is in it.
     pub format: DiskFormat,
-    /// Past the host's page cache (O_DIRECT): a RAM disk or an odd file system cannot.
-    pub direct: bool,
+    /// How QEMU reads and writes it.
+    pub access: Access,
     /// Not to be written.
     pub read_only: bool,
 }
@@ -178,10 +210,9 @@ impl Arguments {
             DiskFormat::Qcow2 => "qcow2",
             DiskFormat::Raw => "raw",
         };
-        // Both honour the guest's flushes. `none` is O_DIRECT, which native asynchronous I/O needs.
-        let cache = if disk.direct { "cache=none,aio=native" } else { "cache=writeback,aio=threads" };
+        let access = disk.access.words();
         let read_only = if disk.read_only { ",readonly=on" } else { "" };
-        let before = format!("if=none,id=disk{index},format={format},{cache}{read_only},file=");
+        let before = format!("if=none,id=disk{index},format={format},{access}{read_only},file=");
         self.with_path("-drive", &before, &disk.path, "");
         self.words(&["-device", &format!("virtio-blk-{},drive=disk{index}", transport(machine))]);
     }

@@ -76,7 +76,7 @@ impl QemuEnvironment {
         plan.disks = vec![Disk {
             path: layer.clone(),
             format: self.spec.disk,
-            direct: ready.direct,
+            access: ready.access,
             read_only: false,
         }];
         let started = boot::start(&boot::Start {

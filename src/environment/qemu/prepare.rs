@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use tempfile::TempDir;
 
-use super::args::{Board, Channels, QemuPlan, arguments};
+use super::args::{Access, Board, Channels, QemuPlan, arguments};
 use super::error::QemuError;
 use super::race::{self, Contest, Decision, Key};
 use super::version::{self, Binary};
@@ -31,7 +31,7 @@ pub(crate) struct Ready {
     /// Without disks and channels.
     pub plan: QemuPlan,
     pub base: PathBuf,
-    pub direct: bool,
+    pub access: Access,
     pub decision: Option<Decision>,
     /// Holds the initramfs.
     pub folder: TempDir,
@@ -71,9 +71,9 @@ pub(crate) fn prepare(spec: &QemuSpec, context: &RunContext) -> Result<(Ready, P
     if plan.board.accelerator == Accelerator::Tcg {
         plan.append.push_str(&words);
     }
-    let direct = takes_direct(&context.scratch);
-    let prepared = describe(&qemu, &kernel, &plan, &sha256_hex(&initramfs), decision.as_ref(), direct, &base);
-    Ok((Ready { qemu, plan, base, direct, decision, folder }, prepared))
+    let access = access(&context.scratch, &base);
+    let prepared = describe(&qemu, &kernel, &plan, &sha256_hex(&initramfs), decision.as_ref(), access, &base);
+    Ok((Ready { qemu, plan, base, access, decision, folder }, prepared))
 }
 
 fn plan(
@@ -146,6 +146,15 @@ fn choose(
     Ok(Some(decision))
 }
 
+/// The fastest that the file system and the kernel have: some switch io_uring off.
+fn access(folder: &Path, base: &Path) -> Access {
+    match (takes_direct(folder), disk::takes_io_uring(base)) {
+        (true, true) => Access::Uring,
+        (true, false) => Access::Native,
+        (false, _) => Access::Cached,
+    }
+}
+
 /// Can files in this folder be opened past the page cache?
 fn takes_direct(folder: &Path) -> bool {
     let Ok(file) = tempfile::NamedTempFile::new_in(folder) else { return false };
@@ -158,13 +167,12 @@ fn describe(
     plan: &QemuPlan,
     initramfs_sha256: &str,
     decision: Option<&Decision>,
-    direct: bool,
+    access: Access,
     base: &Path,
 ) -> Prepared {
     let host = rustix::system::uname().release().to_string_lossy().into_owned();
     let line = arguments(plan).iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
     let explained = decision.map_or_else(|| "TCG was asked for".to_owned(), Decision::explain);
-    let cache = if direct { "none (O_DIRECT), flushes honoured" } else { "writeback, flushes honoured" };
     let facts = [
         ("qemu", qemu.banner.clone()),
         ("qemu.path", qemu.path.display().to_string()),
@@ -179,7 +187,7 @@ fn describe(
         ("kernel.booted.sha256", booted_sha256(kernel, &plan.kernel).to_owned()),
         ("kernel.line", plan.append.clone()),
         ("initramfs.sha256", initramfs_sha256.to_owned()),
-        ("disk.cache", cache.into()),
+        ("disk.cache", access.shown().into()),
         ("host.kernel", host.clone()),
     ];
     let mut warnings = kernel.warnings.clone();
@@ -189,7 +197,7 @@ fn describe(
             kernel.release
         ));
     }
-    if !direct {
+    if access == Access::Cached {
         warnings.push("the disk goes through the host's page cache: its file system has no O_DIRECT".into());
     }
     Prepared {

@@ -24,6 +24,7 @@ pub fn raw_copy(base: &Path, folder: &Path) -> Result<PathBuf, ImageError> {
     if rustix::fs::ioctl_ficlone(&to, &from).is_err() {
         copy_data(&from, &to).map_err(ImageError::io("write", &path))?;
     }
+    to.sync_all().map_err(ImageError::io("write", &path))?;
     Ok(path)
 }
 

@@ -45,6 +45,17 @@ fn a_base_image_is_the_same_each_time_and_repaired() {
 }
 
 #[test]
+fn qemu_is_asked_what_it_opens_an_image_by() {
+    let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let image = folder.path().join("a,b.d").join("ext4");
+    std::fs::create_dir(image.parent().unwrap()).unwrap();
+    std::fs::File::create(&image).unwrap().set_len(1 << 20).unwrap();
+    assert!(opens(&image, "threads"));
+    assert!(!opens(&image, "nothing"));
+    assert!(!opens(&image.with_extension("none"), "threads"));
+}
+
+#[test]
 fn a_copy_is_equal_sparse_and_writable() {
     let folder = tempfile::tempdir().unwrap();
     let from = folder.path().join("from");

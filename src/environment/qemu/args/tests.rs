@@ -12,7 +12,7 @@ fn plan(machine: Machine, accelerator: Accelerator, format: DiskFormat) -> QemuP
         kernel: "/k/vmlinux".into(),
         initrd: Some("/k/initramfs".into()),
         append: "quiet panic=-1".into(),
-        disks: vec![Disk { path: "/s/layer,1".into(), format, direct: true, read_only: false }],
+        disks: vec![Disk { path: "/s/layer,1".into(), format, access: Access::Uring, read_only: false }],
         channels: Channels {
             agent: Some("/s/agent".into()),
             first_instruction: Some("/s/first".into()),
@@ -40,7 +40,7 @@ fn a_microvm_under_emulation_in_full() {
          -chardev socket,id=console,server=off,path=/s/console -serial chardev:console \
          -chardev socket,id=agent,server=off,path=/s/agent -device virtio-serial-device \
          -device virtserialport,chardev=agent,name=isocost.agent \
-         -drive if=none,id=disk0,format=qcow2,cache=none,aio=native,file=/s/layer,,1 \
+         -drive if=none,id=disk0,format=qcow2,cache=none,aio=io_uring,file=/s/layer,,1 \
          -device virtio-blk-device,drive=disk0"
     );
 }
@@ -67,8 +67,12 @@ fn what_is_not_there_is_not_named() {
     let mut bare = plan(Machine::Q35, Accelerator::Tcg, DiskFormat::Raw);
     bare.channels = Channels { console: Some(Console::File("/log".into())), ..Channels::default() };
     bare.initrd = None;
-    let in_cache =
-        |path: &str| Disk { path: path.into(), format: DiskFormat::Raw, direct: false, read_only: true };
+    let in_cache = |path: &str| Disk {
+        path: path.into(),
+        format: DiskFormat::Raw,
+        access: Access::Cached,
+        read_only: true,
+    };
     bare.disks = vec![in_cache("/a"), in_cache("/b")];
     let line = line(&bare);
     assert!(!line.contains("agent") && !line.contains("debugcon") && !line.contains("-initrd"), "{line}");
