@@ -74,10 +74,11 @@ fn watch(sources: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The harness's own target folder, which cargo has marked, or the build script's.
+/// In the harness's own target folder, which cargo marks where it makes it itself, or the build script's, in which the agent's name is
+/// taken by the agent.
 fn target_folder(out: &Path) -> PathBuf {
     let marked = out.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
-    marked.unwrap_or(out).join("isocost-agent")
+    marked.map_or_else(|| out.join("agent-target"), |target| target.join("isocost-agent"))
 }
 
 fn cargo(sources: &Path, target: &Path) -> Command {
