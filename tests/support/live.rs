@@ -49,7 +49,9 @@ impl Place {
 
     /// `isocost` in this place.
     pub(crate) fn isocost(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_isocost"));
+        // It heeds what it was started with: a shell's `&` and nohup have these ignored.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP,INT,TERM", env!("CARGO_BIN_EXE_isocost")]);
         command.current_dir(self.path()).stdin(Stdio::null());
         command.env("ISOCOST_CACHE", self.cache()).env("DOCKER_HOST", &self.engine);
         command
