@@ -132,13 +132,7 @@ impl Ready {
 
     /// Removes what they made; returns what could not be.
     pub(super) fn dispose(&mut self) -> Vec<String> {
-        let gone = self.all.drain(..);
-        let stays: Vec<_> =
-            gone.filter_map(|(mut one, _)| one.dispose().err()).map(|e| e.to_string()).collect();
-        if !stays.is_empty() {
-            self.left.note();
-        }
-        stays
+        self.all.drain(..).filter_map(|(mut one, _)| dispose(&mut *one, &self.left)).collect()
     }
 }
 
@@ -186,10 +180,9 @@ fn each(
         let made = build(spec, &of_one(context, others.get(&spec.id))).and_then(|mut environment| {
             let prepared = environment.prepare();
             if prepared.is_err()
-                && let Err(stays) = environment.dispose()
+                && let Some(stays) = dispose(&mut *environment, &ready.left)
             {
-                ready.left.note();
-                events(not_removed(&stays.to_string()));
+                events(not_removed(&stays));
             }
             Ok((environment, prepared?))
         });
@@ -207,6 +200,13 @@ fn each(
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(RunError::Unavailable(missing)) }
+}
+
+/// What could not be removed, which is then left to `clean`.
+fn dispose(environment: &mut dyn Environment, left: &LeftBehind) -> Option<String> {
+    let stays = environment.dispose().err()?;
+    left.note();
+    Some(stays.to_string())
 }
 
 fn not_removed(what: &str) -> Event {

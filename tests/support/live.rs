@@ -77,19 +77,10 @@ impl Place {
         let mut command = self.isocost();
         command.args(arguments);
         let mut live = self.spawn(command, PathBuf::new());
-        let until = Instant::now() + DEADLINE;
-        live.run = loop {
+        live.run = live.wait_for(&format!("a run of {arguments:?}"), |_| {
             let states = std::fs::read_dir(self.cache().join("runs")).into_iter().flatten().flatten();
-            if let Some(run) = states.map(|one| one.path().join("run")).find(|run| journal::read(run).is_ok())
-            {
-                break run;
-            }
-            if let Some(status) = live.child.try_wait().unwrap() {
-                panic!("{arguments:?} ended ({status}) before it ran: {}", live.said());
-            }
-            assert!(Instant::now() < until, "{arguments:?} does not begin");
-            std::thread::sleep(Duration::from_millis(20));
-        };
+            states.map(|one| one.path().join("run")).find(|run| journal::read(run).is_ok())
+        });
         live
     }
 
@@ -128,12 +119,14 @@ pub(crate) struct Live {
 impl Live {
     /// Waits for a moment: until the journal is as `come` wants it. The run must not end before.
     pub(crate) fn wait_until(&mut self, what: &str, come: impl Fn(&Run) -> bool) -> Run {
+        self.wait_for(what, |live| journal::read(&live.run).ok().filter(&come))
+    }
+
+    fn wait_for<T>(&mut self, what: &str, look: impl Fn(&Self) -> Option<T>) -> T {
         let until = Instant::now() + DEADLINE;
         loop {
-            if let Ok(run) = journal::read(&self.run)
-                && come(&run)
-            {
-                return run;
+            if let Some(found) = look(self) {
+                return found;
             }
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("it ended ({status}) before {what}: {}", self.said());

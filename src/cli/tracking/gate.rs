@@ -57,7 +57,7 @@ fn against(
     let budget = arguments.budget.unwrap_or(spec.budget);
     if !budget.is_zero() {
         // Looked at now: whether more is measured must not decide whether it is the right thing.
-        candidate.iter().try_for_each(|run| same_agent(run, arguments.agent.as_deref()))?;
+        same_agent(&candidate, arguments.agent.as_deref())?;
     }
     let more = More {
         plan: first.record.plan.clone(),
@@ -75,16 +75,14 @@ fn against(
     answer(arguments, candidate, &|new| decide(&base, new, &spec, &options), more, &spec)
 }
 
-/// Would a further session of that run be made with the agent that it was made with?
-fn same_agent(run: &Run, named: Option<&Path>) -> Result<(), Refusal> {
+/// Would a further session of those runs be made with the agent that they were made with?
+fn same_agent(runs: &[Run], named: Option<&Path>) -> Result<(), Refusal> {
     let (would_be, which) = match named {
         Some(path) => (sha256_hex(&asked::program("--agent", path)?), "the one that --agent names"),
         None => (agent::sha256().to_owned(), "the one that is built in"),
     };
-    let record = &run.record;
-    if record.agent_sha256 == would_be {
-        return Ok(());
-    }
+    let other = runs.iter().map(|run| &run.record).find(|record| record.agent_sha256 != would_be);
+    let Some(record) = other else { return Ok(()) };
     Err(Refusal::usage(format!(
         "run {} was measured with the agent {}, and with a budget further sessions would be measured with {which}, {would_be}: \
          that is another program; give the one that was measured with --agent PATH, or decide without measuring on with --budget 0s",
@@ -248,7 +246,7 @@ mod tests {
     fn further_sessions_are_made_with_the_agent_that_was_measured() {
         let mut run = crate::analysis::example::run(2);
         let refusal = |run: &Run, named: Option<&Path>| {
-            same_agent(run, named).err().map(|one| one.text).unwrap_or_default()
+            same_agent(std::slice::from_ref(run), named).err().map(|one| one.text).unwrap_or_default()
         };
         let built_in = refusal(&run, None);
         assert!(
@@ -258,10 +256,10 @@ mod tests {
         assert!(built_in.contains("--budget 0s") && built_in.contains("built in"), "{built_in}");
         assert!(refusal(&run, Some(Path::new("/nowhere"))).starts_with("--agent: /nowhere"));
         run.record.agent_sha256 = agent::sha256().to_owned();
-        assert_eq!(same_agent(&run, None), Ok(()));
+        assert_eq!(same_agent(std::slice::from_ref(&run), None), Ok(()));
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), agent::bytes()).unwrap();
-        assert_eq!(same_agent(&run, Some(file.path())), Ok(()));
+        assert_eq!(same_agent(std::slice::from_ref(&run), Some(file.path())), Ok(()));
         std::fs::write(file.path(), b"another").unwrap();
         assert!(refusal(&run, Some(file.path())).contains("--agent names"));
     }

@@ -132,9 +132,7 @@ impl Place {
         let entries =
             self.parents().into_iter().flat_map(|parent| std::fs::read_dir(parent).into_iter().flatten());
         let is_ours = |entry: &DirEntry| entry.file_name().as_bytes().starts_with(prefix.as_bytes());
-        let left = entries.flatten().filter(is_ours);
-        let removed: Vec<_> = left.map(|entry| remove(&entry.path())).collect();
-        removed.into_iter().collect()
+        remove_all(entries.flatten().filter(is_ours).map(|entry| entry.path()))
     }
 
     /// Another run may have put back what it had switched on, for this one had no group just then. It stays on this time.
@@ -334,10 +332,7 @@ impl Group {
     /// # Errors
     /// The first folder that stays, and why.
     pub(crate) fn remove(mut self) -> Result<(), (PathBuf, io::Error)> {
-        let folders = std::mem::take(&mut self.folders);
-        // All are tried before the first error is told.
-        let removed: Vec<_> = folders.iter().map(|folder| remove(folder)).collect();
-        removed.into_iter().collect()
+        remove_all(std::mem::take(&mut self.folders))
     }
 }
 
@@ -351,6 +346,12 @@ impl Drop for Group {
 
 /// Who was killed is out of its group at once, as a rule.
 const DEATH: Duration = Duration::from_secs(2);
+
+/// All are tried before the first error is told.
+fn remove_all(folders: impl IntoIterator<Item = PathBuf>) -> Result<(), (PathBuf, io::Error)> {
+    let removed: Vec<_> = folders.into_iter().map(|folder| remove(&folder)).collect();
+    removed.into_iter().collect()
+}
 
 fn remove(folder: &Path) -> Result<(), (PathBuf, io::Error)> {
     let gone = |result: io::Result<()>| match result {

@@ -148,10 +148,12 @@ fn choose(
 
 /// The fastest that the file system and the kernel have: some switch io_uring off.
 fn access(folder: &Path, base: &Path) -> Access {
-    match (takes_direct(folder), disk::takes_io_uring(base)) {
-        (true, true) => Access::Uring,
-        (true, false) => Access::Native,
-        (false, _) => Access::Cached,
+    if !takes_direct(folder) {
+        Access::Cached
+    } else if disk::takes_io_uring(base) {
+        Access::Uring
+    } else {
+        Access::Native
     }
 }
 

@@ -11,6 +11,7 @@ use super::connection::{Connection, Row as _, Trouble, Value, transaction};
 use super::entry::{Entry, SeriesKey};
 use super::error::HistoryError;
 use super::foreign::entries;
+use super::query::{count, key, time};
 use super::store::{History, Known};
 use crate::regression::formats::Imported;
 
@@ -123,7 +124,7 @@ fn there(connection: &mut dyn Connection, like: &Entry, undated: bool) -> Result
     let rows = connection.query(&format!("{sql} ORDER BY id"), &values)?;
     rows.iter()
         .map(|row| {
-            let started_at = super::query::time(row.integer(2)?)?;
+            let started_at = time(row.integer(2)?)?;
             Ok(There { id: row.integer(0)?, digest: row.text(1)?, started_at, figures: None })
         })
         .collect()
@@ -160,16 +161,8 @@ fn figures_of(connection: &mut dyn Connection, run: i64) -> Result<BTreeSet<Stri
     let rows = connection.query(sql, &[run.into()])?;
     rows.iter()
         .map(|row| {
-            let key = SeriesKey {
-                environment: row.text(0)?,
-                accelerator: row.text(1)?,
-                workload: row.text(2)?,
-                metric: row.text(3)?,
-                unit: row.text(4)?,
-            };
             let interval = row.maybe_real(6).zip(row.maybe_real(7));
-            let n = row.maybe_integer(8).and_then(|n| u32::try_from(n).ok());
-            Ok(figure(&key, row.maybe_real(5), interval, n))
+            Ok(figure(&key(row, 0)?, row.maybe_real(5), interval, count(row, 8)))
         })
         .collect()
 }

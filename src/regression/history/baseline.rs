@@ -61,7 +61,7 @@ impl History {
         now: Timestamp,
         replace: bool,
     ) -> Result<(), HistoryError> {
-        self.saved(name, &[], runs, |connection| named(connection, name, runs, note, now, replace))
+        self.saved(name, &[], runs, note, now, replace)
     }
 
     /// Adds runs, each with what [`pack`](super::pack) made of it, and gives a name to them: all of it or nothing.
@@ -77,7 +77,7 @@ impl History {
         replace: bool,
     ) -> Result<(), HistoryError> {
         let runs: Vec<String> = sessions.iter().map(|(entry, _)| entry.run_id.clone()).collect();
-        self.saved(name, sessions, &runs, |connection| named(connection, name, &runs, note, now, replace))
+        self.saved(name, sessions, &runs, note, now, replace)
     }
 
     fn saved(
@@ -85,7 +85,9 @@ impl History {
         name: &str,
         sessions: &[(Entry, Vec<u8>)],
         runs: &[String],
-        give: impl Fn(&mut dyn Connection) -> Result<Result<(), Refused>, Trouble>,
+        note: Option<&str>,
+        now: Timestamp,
+        replace: bool,
     ) -> Result<(), HistoryError> {
         Baseline::check_name(name)?;
         if runs.is_empty() {
@@ -97,7 +99,7 @@ impl History {
         let done = transaction(self.connection.as_mut(), false, |connection| {
             known.clone_from(&self.known);
             let saved = match added(connection, &mut known, sessions)? {
-                Ok(()) => give(connection)?,
+                Ok(()) => named(connection, name, runs, note, now, replace)?,
                 refused => refused,
             };
             saved.map_err(|why| {

@@ -212,14 +212,24 @@ pub(super) fn time(microseconds: i64) -> Result<Timestamp, Trouble> {
     Timestamp::from_microsecond(microseconds).map_err(|e| Trouble::other(e.to_string()))
 }
 
+/// A series' key in five columns from `first` on.
+pub(super) fn key(row: &[Value], first: usize) -> Result<SeriesKey, Trouble> {
+    Ok(SeriesKey {
+        environment: row.text(first)?,
+        accelerator: row.text(first + 1)?,
+        workload: row.text(first + 2)?,
+        metric: row.text(first + 3)?,
+        unit: row.text(first + 4)?,
+    })
+}
+
+/// How many of something, where that is said.
+pub(super) fn count(row: &[Value], column: usize) -> Option<u32> {
+    row.maybe_integer(column).and_then(|number| u32::try_from(number).ok())
+}
+
 fn series(row: &[Value]) -> Result<SeriesRow, Trouble> {
-    let key = SeriesKey {
-        environment: row.text(1)?,
-        accelerator: row.text(2)?,
-        workload: row.text(3)?,
-        metric: row.text(4)?,
-        unit: row.text(5)?,
-    };
+    let key = key(row, 1)?;
     let direction = match row.maybe_text(6).as_deref() {
         Some("smaller") => Some(Direction::Smaller),
         Some("bigger") => Some(Direction::Bigger),
@@ -229,14 +239,13 @@ fn series(row: &[Value]) -> Result<SeriesRow, Trouble> {
 }
 
 fn point(row: &[Value]) -> Result<PointRow, Trouble> {
-    let count = |column| row.maybe_integer(column).and_then(|number| u32::try_from(number).ok());
     Ok(PointRow {
         series: row.integer(0)?,
         run: row.integer(1)?,
         value: row.maybe_real(2),
         interval: row.maybe_real(3).zip(row.maybe_real(4)),
-        n: count(5),
-        failed: count(6).unwrap_or_default(),
+        n: count(row, 5),
+        failed: count(row, 6).unwrap_or_default(),
         ratio: row.maybe_real(7),
         ratio_interval: row.maybe_real(8).zip(row.maybe_real(9)),
         environment: row.maybe_text(10),

@@ -216,26 +216,29 @@ fn gather<'a>(
     sorted.sort_by_key(|(place, _)| *place);
     let (newest, before) = newest_two(runs, descriptions);
     let machines: Vec<Machine> = runs.iter().map(|run| machine(host_of(run, descriptions), run)).collect();
-    let made_of = |point: &PointRow| descriptions.get(point.environment.as_ref()?);
+    let asked: HashMap<&str, Asked> = descriptions.iter().map(|(name, one)| (&**name, asked(one))).collect();
+    let known =
+        |point: &PointRow| asked.get(point.environment.as_deref()?).filter(|asked| !asked.0.is_empty());
+    let unknown = Asked::default();
     // A history of an older version does not say what was asked for: what is not known is not known to differ.
-    let mut first_known: HashMap<(i64, &Machine), Asked> = HashMap::new();
+    let mut first_known: HashMap<(i64, &Machine), &Asked> = HashMap::new();
     for (place, point) in &sorted {
-        if let Some(asked) = made_of(point).map(asked).filter(|asked| !asked.0.is_empty()) {
+        if let Some(asked) = known(point) {
             first_known.entry((point.series, &machines[*place])).or_insert(asked);
         }
     }
-    let mut lines: BTreeMap<(&SeriesKey, &Machine, Asked), Gathered<'_>> = BTreeMap::new();
+    let mut lines: BTreeMap<(&SeriesKey, &Machine, &Asked), Gathered<'_>> = BTreeMap::new();
     for (place, point) in sorted {
         let (run, Some(one)) = (&runs[place], series.get(&point.series)) else { continue };
         let host = host_of(run, descriptions);
-        let environment = made_of(&point);
+        let environment = point.environment.as_ref().and_then(|fingerprint| descriptions.get(fingerprint));
         let machine = &machines[place];
-        let known = environment.map(asked).filter(|asked| !asked.0.is_empty());
-        let asked = known.or_else(|| first_known.get(&(point.series, machine)).cloned()).unwrap_or_default();
-        let line = lines.entry((&one.key, machine, asked.clone())).or_insert_with(|| Gathered {
+        let first = || first_known.get(&(point.series, machine)).copied();
+        let asked = known(&point).or_else(first).unwrap_or(&unknown);
+        let line = lines.entry((&one.key, machine, asked)).or_insert_with(|| Gathered {
             series: one,
             machine: machine.clone(),
-            asked,
+            asked: asked.clone(),
             apart: Facts::new(),
             points: Vec::new(),
             made_of: Vec::new(),
