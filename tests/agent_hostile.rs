@@ -139,14 +139,16 @@ fn environment(misdeed: Misdeed, deadline: Duration, scratch: &Path) -> Option<Q
 /// A guest that exits, floods or is silent is in `qemu_failures`; here is what takes a channel.
 #[test]
 fn as_the_first_program_of_a_guest() {
+    let panics = "Attempted to kill init";
     let cases = [
-        (Misdeed::ExitAtOnce, FailureName::ExitedEarly),
-        (Misdeed::Flood, FailureName::Garbage),
-        (Misdeed::FloodOfHellos, FailureName::Garbage),
-        (Misdeed::HalfAHello, FailureName::NeverReady),
-        (Misdeed::HangAfterHello, FailureName::TimedOut),
+        (Misdeed::ExitAtOnce, FailureName::ExitedEarly, panics),
+        (Misdeed::Flood, FailureName::Garbage, ""),
+        (Misdeed::FloodOfHellos, FailureName::Garbage, ""),
+        (Misdeed::HalfAHello, FailureName::NeverReady, "QEMU: still running; guest: "),
+        (Misdeed::ExitAfterHello, FailureName::ExitedEarly, panics),
+        (Misdeed::HangAfterHello, FailureName::TimedOut, "QEMU: still running; guest: "),
     ];
-    for (misdeed, expected) in cases {
+    for (misdeed, expected, said) in cases {
         let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         // Half a Hello is only that once the guest has come so far.
         let deadline = if misdeed == Misdeed::HalfAHello { PATIENT / 3 } else { PATIENT };
@@ -154,12 +156,14 @@ fn as_the_first_program_of_a_guest() {
         let failure = match environment.boot() {
             Err(error) => error.failure,
             Ok(mut instance) => {
-                let failure = instance.inspect(SHORT).unwrap_err();
+                let hangs = misdeed == Misdeed::HangAfterHello;
+                let failure = instance.inspect(if hangs { SHORT } else { PATIENT }).unwrap_err();
                 drop(instance);
                 failure
             }
         };
         assert_eq!(failure.name, expected, "{misdeed:?}: {failure:?}");
+        assert!(failure.detail.contains(said), "{misdeed:?}: {failure:?}");
         environment.dispose().unwrap();
         assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0, "{misdeed:?} left files");
     }

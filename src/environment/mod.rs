@@ -163,12 +163,17 @@ pub trait Instance: Send {
     /// The connection to its agent.
     fn agent(&mut self) -> &mut agent::AgentConnection;
 
+    /// Adds to a failure of its agent what is known outside of it: how it ended, what it last said.
+    fn explain(&mut self, failure: Failure) -> Failure {
+        failure
+    }
+
     /// What the program sees from inside.
     ///
     /// # Errors
     /// By name.
     fn inspect(&mut self, deadline: Duration) -> Result<Inspection, Failure> {
-        self.agent().inspect(deadline)
+        self.agent().inspect(deadline).map_err(|failure| self.explain(failure))
     }
 
     /// Does it run on the host's kernel, and so by the host's clock?
@@ -181,7 +186,7 @@ pub trait Instance: Send {
     /// # Errors
     /// By name.
     fn clock_offset(&mut self, rounds: u32, deadline: Duration) -> Result<ClockOffset, Failure> {
-        self.agent().clock_offset(rounds, deadline)
+        self.agent().clock_offset(rounds, deadline).map_err(|failure| self.explain(failure))
     }
 
     /// Has a piece of work made ready.
@@ -189,7 +194,7 @@ pub trait Instance: Send {
     /// # Errors
     /// By name.
     fn prepare_work(&mut self, order: &WorkOrder, deadline: Duration) -> Result<(), Failure> {
-        self.agent().prepare(order, deadline)
+        self.agent().prepare(order, deadline).map_err(|failure| self.explain(failure))
     }
 
     /// Has the prepared work done.
@@ -197,7 +202,7 @@ pub trait Instance: Send {
     /// # Errors
     /// By name.
     fn run_work(&mut self, deadline: Duration) -> Result<Worked, Failure> {
-        self.agent().run(deadline)
+        self.agent().run(deadline).map_err(|failure| self.explain(failure))
     }
 
     /// Who spends on its behalf.

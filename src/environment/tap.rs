@@ -130,11 +130,17 @@ impl Tap {
     /// The end of what was read, at most `lines` lines, without control characters.
     #[must_use]
     pub fn tail(&self, lines: usize) -> String {
+        let all = self.lines();
+        all[all.len().saturating_sub(lines)..].join(" | ")
+    }
+
+    /// What was kept, in lines that are not blank, without control characters.
+    #[must_use]
+    pub(crate) fn lines(&self) -> Vec<String> {
         let bytes: Vec<u8> = self.shared.lock().tail.iter().copied().collect();
         let text = String::from_utf8_lossy(&bytes);
         let clean = |line: &str| line.chars().filter(|c| !c.is_control()).collect::<String>();
-        let all: Vec<String> = text.lines().map(clean).filter(|line| !line.trim().is_empty()).collect();
-        all[all.len().saturating_sub(lines)..].join(" | ")
+        text.lines().map(clean).filter(|line| !line.trim().is_empty()).collect()
     }
 
     /// Waits until the stream has ended, at most `patience`: a writer's child may hold it open for ever.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::query_parameters::InspectContainerOptions;
-use isocost_agent::protocol::{Inspection, WorkOrder};
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tempfile::TempDir;
@@ -21,7 +20,6 @@ use crate::environment::{EnvironmentError, Instance, Layer, allocated, wait};
 use crate::measure::accounting::Accounts;
 use crate::measure::clock::Instant;
 use crate::measure::sample::{Failure, FailureName};
-use crate::measure::sense::Worked;
 use crate::measure::span::Span;
 
 /// A drop does not wait longer for an engine that does not answer.
@@ -127,10 +125,6 @@ impl DockerInstance {
             not_removed(format!("cannot remove {}: {error}; type: isocost clean", path.display()))
         })
     }
-
-    fn explained<T>(&mut self, result: Result<T, Failure>) -> Result<T, Failure> {
-        result.map_err(|failure| self.container.explain(&self.engine, failure))
-    }
 }
 
 impl Instance for DockerInstance {
@@ -146,19 +140,8 @@ impl Instance for DockerInstance {
         &mut self.agent
     }
 
-    fn inspect(&mut self, deadline: Duration) -> Result<Inspection, Failure> {
-        let seen = self.agent.inspect(deadline);
-        self.explained(seen)
-    }
-
-    fn prepare_work(&mut self, order: &WorkOrder, deadline: Duration) -> Result<(), Failure> {
-        let prepared = self.agent.prepare(order, deadline);
-        self.explained(prepared)
-    }
-
-    fn run_work(&mut self, deadline: Duration) -> Result<Worked, Failure> {
-        let worked = self.agent.run(deadline);
-        self.explained(worked)
+    fn explain(&mut self, failure: Failure) -> Failure {
+        self.container.explain(&self.engine, failure)
     }
 
     fn accounts(&self) -> Accounts {

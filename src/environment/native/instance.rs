@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use isocost_agent::protocol::{Inspection, WorkOrder};
 use tempfile::TempDir;
 
 use super::child::Child;
@@ -13,7 +12,6 @@ use crate::environment::{EnvironmentError, Instance, Layer, allocated};
 use crate::measure::accounting::{Account, Accounts};
 use crate::measure::clock::Instant;
 use crate::measure::sample::{Failure, FailureName};
-use crate::measure::sense::Worked;
 use crate::measure::span::Span;
 
 /// A child whose agent is ready. Dropping it kills it and removes its files: fields drop in this order.
@@ -47,16 +45,6 @@ impl NativeInstance {
 
     fn failed(&self, failure: Failure) -> EnvironmentError {
         EnvironmentError { environment: self.id.clone(), failure }
-    }
-
-    /// A failure that is the process's end is told with how it ended.
-    fn explained<T>(&mut self, result: Result<T, Failure>) -> Result<T, Failure> {
-        result.map_err(|failure| {
-            if failure.name != FailureName::ExitedEarly {
-                return failure;
-            }
-            with_kills(with_last_words(failure, &mut self.child), self.group.as_ref())
-        })
     }
 
     fn end(&mut self) -> Result<(), Failure> {
@@ -103,19 +91,12 @@ impl Instance for NativeInstance {
         &mut self.agent
     }
 
-    fn inspect(&mut self, deadline: Duration) -> Result<Inspection, Failure> {
-        let seen = self.agent.inspect(deadline);
-        self.explained(seen)
-    }
-
-    fn prepare_work(&mut self, order: &WorkOrder, deadline: Duration) -> Result<(), Failure> {
-        let prepared = self.agent.prepare(order, deadline);
-        self.explained(prepared)
-    }
-
-    fn run_work(&mut self, deadline: Duration) -> Result<Worked, Failure> {
-        let worked = self.agent.run(deadline);
-        self.explained(worked)
+    /// A failure that is the process's end is told with how it ended.
+    fn explain(&mut self, failure: Failure) -> Failure {
+        if failure.name != FailureName::ExitedEarly {
+            return failure;
+        }
+        with_kills(with_last_words(failure, &mut self.child), self.group.as_ref())
     }
 
     fn accounts(&self) -> Accounts {

@@ -20,6 +20,21 @@ use crate::measure::span::Span;
 /// For one command of the monitor.
 const MONITOR_DEADLINE: Duration = Duration::from_secs(10);
 
+/// From a channel's end to QEMU's own: milliseconds, more where the host is busy.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How Linux begins what it says of itself when it cannot go on, or not well.
+const ALARMS: [&str; 8] = [
+    "Kernel panic",
+    "BUG:",
+    "Oops:",
+    "Unable to handle kernel",
+    "rcu: INFO:",
+    "soft lockup",
+    "blocked for more than",
+    "Out of memory",
+];
+
 /// A stamp that is under way when the Hello has come is there long before this.
 const STAMP_PATIENCE: Duration = Duration::from_millis(200);
 
@@ -107,13 +122,27 @@ fn accelerator_is(monitor: &mut Monitor, meant: Accelerator) -> Result<(), QemuE
 
 /// Adds how QEMU ended and what the guest last said.
 pub(crate) fn with_last_words(failure: Failure, process: &mut QemuProcess, console: &Tap) -> Failure {
+    // The agent's channel and the console close as QEMU ends, a moment before it has.
+    let hung_up = failure.name == FailureName::ExitedEarly;
+    if hung_up && process.wait(LAST_WORDS, None).is_ok() {
+        console.ends_within(LAST_WORDS);
+    }
     let qemu = process.last_words();
-    let guest = match console.tail(6) {
-        said if said.is_empty() => "nothing on its console".to_owned(),
-        said => format!("the end of its console: {said}"),
-    };
-    process.kill();
+    let guest = last_said(&console.lines());
     Failure { name: failure.name, detail: format!("{}; QEMU: {qemu}; guest: {guest}", failure.detail) }
+}
+
+/// What the kernel complained of, else the end of what it said: after a panic that is registers.
+fn last_said(lines: &[String]) -> String {
+    let alarms = lines.iter().filter(|line| ALARMS.iter().any(|alarm| line.contains(alarm)));
+    let alarms: Vec<&str> = alarms.map(String::as_str).collect();
+    if !alarms.is_empty() {
+        return format!("its kernel said: {}", alarms[alarms.len().saturating_sub(3)..].join(" | "));
+    }
+    match lines {
+        [] => "nothing on its console".to_owned(),
+        lines => format!("the end of its console: {}", lines[lines.len().saturating_sub(6)..].join(" | ")),
+    }
 }
 
 fn spans(called: Instant, first: &Tap, firmware: &Tap, ready: Instant) -> Result<Span, Failure> {
@@ -155,6 +184,23 @@ mod tests {
         for span in [spoken, silent] {
             assert_eq!((span.check(), span.ns()), (Ok(()), 30));
         }
+    }
+
+    #[test]
+    fn of_a_panic_its_name_is_told_and_not_the_registers_after_it() {
+        let lines = |text: &[&str]| text.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
+        let mut said = lines(&[
+            "[ 0.8] virtio_blk: found",
+            "[ 0.9] Kernel panic - not syncing: Attempted to kill init!",
+        ]);
+        said.extend((0..9).map(|i| format!("[ 0.9] R{i}: 0000")));
+        assert_eq!(
+            last_said(&said),
+            "its kernel said: [ 0.9] Kernel panic - not syncing: Attempted to kill init!"
+        );
+        said.remove(1);
+        assert!(last_said(&said).starts_with("the end of its console: [ 0.9] R3: 0000 | "));
+        assert_eq!(last_said(&[]), "nothing on its console");
     }
 
     #[test]

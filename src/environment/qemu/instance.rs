@@ -60,6 +60,14 @@ impl Instance for QemuInstance {
         &mut self.started.agent
     }
 
+    /// A guest that panicked, or that stands still, says so on its console and nowhere else.
+    fn explain(&mut self, failure: Failure) -> Failure {
+        if !matches!(failure.name, FailureName::ExitedEarly | FailureName::TimedOut) {
+            return failure;
+        }
+        with_last_words(failure, &mut self.started.process, &self.started.console)
+    }
+
     fn accounts(&self) -> Accounts {
         let roots = vec![self.started.process.id()];
         let engine = Account { roots, cgroup: None, guest_ram_bytes: Some(self.memory_bytes) };

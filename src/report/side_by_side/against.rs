@@ -26,6 +26,9 @@ pub(super) struct Held {
     pub(super) factor: f64,
     /// The intervals overlap.
     pub(super) overlap: bool,
+    /// The figures differ by no more than both intervals together leave open: the root of the sum of the squares of the
+    /// two sides that face each other, for both figures err, and independently.
+    pub(super) agree: bool,
     /// How many of the two figures lie inside the other's interval.
     pub(super) inside: usize,
 }
@@ -83,14 +86,20 @@ impl Against {
 }
 
 impl Held {
-    fn of(a: Option<Estimate>, b: Option<Estimate>, what: Compared) -> Option<Self> {
+    pub(super) fn of(a: Option<Estimate>, b: Option<Estimate>, what: Compared) -> Option<Self> {
         let (a, b) = (a?, b?);
         let (x, y) = (a.interval?, b.interval?);
         let factor = b.value / a.value;
         let inside = usize::from((x.low..=x.high).contains(&b.value))
             + usize::from((y.low..=y.high).contains(&a.value));
         let overlap = x.low <= y.high && y.low <= x.high;
-        factor.is_finite().then_some(Self { what, factor, overlap, inside })
+        let side = if a.value < b.value {
+            (x.high - a.value).hypot(b.value - y.low)
+        } else {
+            (a.value - x.low).hypot(y.high - b.value)
+        };
+        let agree = (b.value - a.value).abs() <= side;
+        factor.is_finite().then_some(Self { what, factor, overlap, agree, inside })
     }
 }
 
@@ -99,18 +108,28 @@ impl Held {
 pub(super) struct Agreement {
     pub(super) compared: usize,
     pub(super) overlap: usize,
+    pub(super) agree: usize,
     /// Of twice as many: of each two figures, both may lie inside the other's interval.
     pub(super) inside: usize,
 }
 
 impl Agreement {
-    fn text(self) -> String {
+    /// `chance`: also what is to be expected of two runs that differ by nothing else, with intervals of six blocks each
+    /// (docs/accuracy.md).
+    fn text(self, chance: bool) -> String {
+        let by_chance = |percent: &str| if chance { format!(" ({percent} %)") } else { String::new() };
         format!(
-            "{} of {} intervals overlap the first run's; {} of {} times a figure is inside the other run's interval",
+            "{} of {} intervals overlap the first run's{}; {} of {} figures differ from it by no more than both intervals \
+             together leave open{}; {} of {} times a figure is inside the other run's interval{}",
             self.overlap,
             self.compared,
+            by_chance("99"),
+            self.agree,
+            self.compared,
+            by_chance("97"),
             self.inside,
-            2 * self.compared
+            2 * self.compared,
+            by_chance("86"),
         )
     }
 }
@@ -124,19 +143,18 @@ impl SideBySide {
             if let Against::Held(held) = cell.against {
                 all.compared += 1;
                 all.overlap += usize::from(held.overlap);
+                all.agree += usize::from(held.agree);
                 all.inside += held.inside;
             }
         }
         all
     }
 
-    /// All of them and start-up alone, a sentence each. Chance is of two runs that differ by nothing else, with exact
-    /// intervals of six blocks each.
+    /// All of them and start-up alone, a sentence each.
     pub(super) fn agreements(&self) -> [String; 2] {
-        let chance = "(by chance alone some 17 of 20 times)";
         [
-            format!("All: {} {chance}.", self.agreement("").text()),
-            format!("Start-up: {}.", self.agreement("startup.").text()),
+            format!("All (in brackets what chance alone leaves): {}.", self.agreement("").text(true)),
+            format!("Start-up: {}.", self.agreement("startup.").text(false)),
         ]
     }
 }

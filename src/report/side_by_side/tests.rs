@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use super::against::{Compared, Held};
 use super::*;
 use crate::analysis::Estimate;
 use crate::report::fixture;
@@ -87,4 +88,35 @@ fn hostile_names_are_text_and_nothing_is_no_panic() {
     assert!(!all.page().unwrap().contains("<script") && !all.terminal(100).contains('\u{1b}'));
     let none = side_by_side(&[]);
     assert!(none.page().is_ok() && none.terminal(80).contains("0 of 0"));
+}
+
+/// The shares that `agreements` promises by chance: from the fewest blocks that have an interval, also of skewed values and of
+/// such with heavy tails.
+#[test]
+fn runs_that_differ_by_chance_alone_agree_as_often_as_is_said() {
+    use crate::analysis::statistics::{median, normal, order};
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{Rng, SeedableRng};
+
+    const PAIRS: usize = 5_000;
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let mut unit = || (f64::from(random.next_u32()) + 0.5) / 4_294_967_296.0;
+    let heavy = |u: f64| 100.0 + normal::quantile(u) * (1.0 + 4.0 * (u - 0.5).abs().powi(8) * 256.0);
+    let shapes: [fn(f64) -> f64; 3] = [|u| 100.0 + normal::quantile(u), |u| 100.0 - u.ln(), heavy];
+    for (blocks, shape) in [6, 10, 30].into_iter().flat_map(|n| shapes.map(|shape| (n, shape))) {
+        let mut run = || {
+            let values: Vec<f64> = (0..blocks).map(|_| shape(unit())).collect();
+            let values = order::sorted(&values);
+            let (low, high) = median::interval(&values, 0.95).unwrap();
+            let value = order::median(&values).unwrap();
+            Some(Estimate { value, interval: Some(crate::analysis::Interval { low, high }) })
+        };
+        let all: Vec<Held> = (0..PAIRS).map(|_| Held::of(run(), run(), Compared::Medians).unwrap()).collect();
+        let percent = |hits: usize, of: usize| 100.0 * hits as f64 / of as f64;
+        let overlap = percent(all.iter().filter(|held| held.overlap).count(), PAIRS);
+        let agree = percent(all.iter().filter(|held| held.agree).count(), PAIRS);
+        let inside = percent(all.iter().map(|held| held.inside).sum(), 2 * PAIRS);
+        assert!(overlap > 98.5 && (96.0..98.5).contains(&agree), "{blocks}: {overlap} {agree}");
+        assert!((83.0..87.5).contains(&inside), "{blocks}: {inside}");
+    }
 }
