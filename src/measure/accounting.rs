@@ -157,8 +157,8 @@ fn memory(proc: &Path, account: &Account, table: &Table, seen: &mut HashSet<u32>
     let alive = table.tree(&account.roots);
     if alive.is_empty() {
         // Else their memory would be nought.
-        let ended =
-            unreadable(format!("the processes {:?} whose memory was asked for have ended", account.roots));
+        let detail = format!("the processes {:?} whose memory was asked for have ended", account.roots);
+        let ended = Failure { name: FailureName::ExitedEarly, detail };
         let guest_ram = account.guest_ram_bytes.map(|_| Err(ended.clone()));
         return Memory { own: Some(Err(ended)), guest_ram };
     }
@@ -235,7 +235,7 @@ mod tests {
         child.wait().unwrap();
         let instance = Account { roots, ..Account::default() };
         let bill = Bill::read(&Accounts { instance, ..Accounts::default() });
-        assert_eq!(bill.instance.clone().unwrap().unwrap_err().name, FailureName::Unreadable);
+        assert_eq!(bill.instance.clone().unwrap().unwrap_err().name, FailureName::ExitedEarly);
         assert!(bill.total().unwrap().is_err());
     }
 
