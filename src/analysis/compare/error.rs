@@ -27,6 +27,18 @@ pub enum Refusal {
         "these runs have no environment, workload and metric in common; see `isocost report` on each for what it holds"
     )]
     NothingInCommon,
+    /// No workload and metric is of both environments.
+    #[error(
+        "{run} has no workload and metric of both {base} and {new} among those asked for; see `isocost report` on it for what it holds"
+    )]
+    NothingOfBoth {
+        /// The run's id.
+        run: String,
+        /// The one.
+        base: String,
+        /// The other.
+        new: String,
+    },
     /// An environment that is not in the run.
     #[error("{run} has no environment {id:?}; it has {}", .known.join(", "))]
     NoEnvironment {

@@ -3,7 +3,7 @@
 //! In each block their order was drawn at random, so without a difference each log ratio is as likely to be positive as
 //! negative, whatever the host did from block to block: the signed-rank test needs nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::change::{Basis, Comparison, Design, Why};
 use super::error::Refusal;
@@ -17,6 +17,7 @@ use crate::analysis::pair;
 use crate::analysis::statistics::{signed_rank, walsh::Walsh};
 use crate::journal::Run;
 use crate::measure::metric;
+use crate::measure::sample::Accelerator;
 use crate::suite::EnvironmentSpec;
 
 /// Compares `new` with `base`, two environments of one run.
@@ -28,15 +29,20 @@ pub fn inside(run: &Run, base: &str, new: &str, options: &Options) -> Result<Com
     if let Some(why) = comparability::withheld_between(&run.record, base, new, options.programs) {
         return Err(Refusal::NotAlike { base: base.to_owned(), new: new.to_owned(), why });
     }
+    let executors = executors(run, base, new)?;
     let groups = group(run);
     let rows: Vec<Row<'_>> = pairs(&groups.series, run, of_base, of_new)
+        .into_iter()
         .filter(|(key, ..)| options.only.holds(key.environment, key.workload, key.metric))
         .map(|(key, base, new)| row(run, of_base, of_new, key, (base, new), options))
         .collect();
     if rows.is_empty() {
-        return Err(Refusal::NothingInCommon);
+        let run = run.record.run_id.clone();
+        return Err(Refusal::NothingOfBoth { run, base: base.to_owned(), new: new.to_owned() });
     }
+    let blocks = rows.iter().filter_map(blocks).max();
     let rows = judge::all(rows, options);
+    let few = blocks.and_then(|blocks| too_few(blocks, judge::family(&rows), options.alpha));
     Ok(Comparison {
         basis: Basis::Values,
         design: Design::Blocks,
@@ -47,7 +53,7 @@ pub fn inside(run: &Run, base: &str, new: &str, options: &Options) -> Result<Com
         findings: finding::of(&rows),
         rows,
         differences: Vec::new(),
-        warnings: Vec::new(),
+        warnings: executors.into_iter().chain(few).collect(),
     })
 }
 
@@ -60,29 +66,81 @@ fn known<'a>(run: &'a Run, id: &str) -> Result<&'a EnvironmentSpec, Refusal> {
     })
 }
 
+/// A process or container and a virtual machine may be held against each other, however that is executed; two virtual machines only
+/// where both are executed alike. What is to be said of it.
+fn executors(run: &Run, base: &str, new: &str) -> Result<Vec<String>, Refusal> {
+    let of = |id: &str| {
+        let found = run.record.environments.iter().find(|one| one.id == id);
+        found.map_or(Accelerator::None, |one| one.accelerator)
+    };
+    if !meet(of(base), of(new)) {
+        let why = format!(
+            "one ran under {} and the other under {}, which are never compared",
+            sides::name(of(base)),
+            sides::name(of(new))
+        );
+        return Err(Refusal::NotAlike { base: base.to_owned(), new: new.to_owned(), why });
+    }
+    let emulated = [base, new].into_iter().filter(|id| of(id) == Accelerator::Tcg);
+    let told =
+        emulated.map(|id| format!("{id} ran by software emulation (TCG): its figures say nothing of KVM"));
+    Ok(told.collect())
+}
+
+fn meet(one: Accelerator, other: Accelerator) -> bool {
+    one == other || [one, other].contains(&Accelerator::None)
+}
+
 /// A series of each, under the key of the new one. What only one of two alike has, and the plan had for the other as well, stands
 /// alone; a container has what a process never has, and that is no loss.
 fn pairs<'a>(
     all: &'a [Series<'a>],
-    run: &'a Run,
+    run: &Run,
     base: &'a EnvironmentSpec,
     new: &'a EnvironmentSpec,
-) -> impl Iterator<Item = (Key<'a>, Option<&'a Series<'a>>, Option<&'a Series<'a>>)> {
+) -> Vec<(Key<'a>, Option<&'a Series<'a>>, Option<&'a Series<'a>>)> {
     let alike = std::mem::discriminant(&base.kind) == std::mem::discriminant(&new.kind);
-    let mut seen = HashSet::new();
-    let index: HashMap<Key<'a>, &'a Series<'a>> = all.iter().map(|one| (one.key, one)).collect();
-    let of_either = all.iter().filter(|one| one.key.environment == base.id || one.key.environment == new.id);
-    of_either.filter_map(move |one| {
-        let key = Key { environment: &new.id, ..one.key };
-        let other = Key { environment: &base.id, ..one.key };
-        if !seen.insert(key) {
-            return None;
+    let planned = |id: &str, key: &Key<'_>| sides::planned_by(&run.record.plan.suite, id, key);
+    let missed = |key: &Key<'_>| alike && planned(&base.id, key) && planned(&new.id, key);
+    let (of_base, of_new) = (Figures::of(all, &base.id), Figures::of(all, &new.id));
+    let mut pairs = Vec::new();
+    for one in of_new.all() {
+        let others = of_base.beside(one);
+        if others.is_empty() && missed(&one.key) {
+            pairs.push((one.key, None, Some(one)));
         }
-        let (of_base, of_new) = (index.get(&other).copied(), index.get(&key).copied());
-        let both = of_base.is_some() && of_new.is_some();
-        let planned = |id: &str| sides::planned_by(&run.record.plan.suite, id, &key);
-        (both || alike && planned(&base.id) && planned(&new.id)).then_some((key, of_base, of_new))
-    })
+        pairs.extend(others.into_iter().map(|other| (one.key, Some(other), Some(one))));
+    }
+    let lost = of_base.all().filter(|one| of_new.beside(one).is_empty() && missed(&one.key));
+    pairs.extend(lost.map(|one| (Key { environment: &new.id, ..one.key }, Some(one), None)));
+    pairs
+}
+
+/// What one environment has, in the order of its samples and by workload and metric.
+struct Figures<'a> {
+    of: Vec<&'a Series<'a>>,
+    by_work: HashMap<(&'a str, &'a str), Vec<&'a Series<'a>>>,
+}
+
+impl<'a> Figures<'a> {
+    fn of(all: &'a [Series<'a>], environment: &str) -> Self {
+        let of: Vec<&Series<'_>> = all.iter().filter(|one| one.key.environment == environment).collect();
+        let mut by_work: HashMap<_, Vec<_>> = HashMap::new();
+        for one in &of {
+            by_work.entry((one.key.workload, one.key.metric)).or_default().push(*one);
+        }
+        Self { of, by_work }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &'a Series<'a>> {
+        self.of.iter().copied()
+    }
+
+    /// Those that may be held against `other`, of the other environment.
+    fn beside(&self, other: &Series<'_>) -> Vec<&'a Series<'a>> {
+        let same = self.by_work.get(&(other.key.workload, other.key.metric)).into_iter().flatten();
+        same.filter(|one| meet(one.key.accelerator, other.key.accelerator)).copied().collect()
+    }
 }
 
 fn row<'a>(
@@ -111,6 +169,28 @@ fn row<'a>(
         compared: None,
         notes: unlike.into_iter().collect(),
     }
+}
+
+fn blocks(row: &Row<'_>) -> Option<usize> {
+    match &row.weighed {
+        Weighed::Evidence(Evidence { sight: Sight::Blocks(logs), .. }) => Some(logs.len()),
+        _ => None,
+    }
+}
+
+/// The signed-rank test of n blocks can give no smaller p than 2^(1 − n), and Holm's first step takes it times the family.
+fn too_few(blocks: usize, family: u32, alpha: f64) -> Option<String> {
+    let needed = |family: u32| 1 + (f64::from(family) / alpha).log2().ceil() as usize;
+    (blocks < needed(family)).then(|| {
+        format!(
+            "with {blocks} blocks no difference between them, however large, can be called one at {} %: for {family} rows it takes \
+             {} (`isocost run --blocks {}`), for a single one, chosen by --workload and --metric, {}",
+            alpha * 100.0,
+            needed(family),
+            needed(family),
+            needed(1)
+        )
+    })
 }
 
 fn weigh(base: &Series<'_>, new: &Series<'_>, options: &Options) -> Weighed {

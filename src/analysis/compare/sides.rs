@@ -146,7 +146,7 @@ impl<'a> Sides<'a> {
     }
 }
 
-fn name(accelerator: Accelerator) -> String {
+pub(super) fn name(accelerator: Accelerator) -> String {
     format!("{accelerator:?}").to_lowercase()
 }
 

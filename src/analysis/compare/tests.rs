@@ -4,8 +4,7 @@ use super::*;
 use crate::analysis::example::{failed, run, sample};
 use crate::journal::Run;
 use crate::journal::record::EnvironmentRecord;
-use crate::measure::sample::Accelerator;
-use crate::measure::sample::FailureName;
+use crate::measure::sample::{Accelerator, FailureName, Outcome, Sample};
 
 const READY: &str = "startup.ready";
 
@@ -426,11 +425,51 @@ fn two_names_of_one_thing_inside_a_run() {
     run.samples.retain(|sample| sample.block < 9);
     let few = &inside(&run, "native", "docker", &options).unwrap().rows[0];
     assert_eq!((few.verdict, few.detectable), (Verdict::Undecided(Why::TooFew), None));
+    let warned = &inside(&run, "native", "docker", &options).unwrap().warnings;
+    assert!(
+        warned[0].contains("with 7 blocks no difference") && warned[0].contains("takes 8 ("),
+        "{warned:?}"
+    );
+    run.samples.push(sample(9, "native", READY, 10.0));
+    run.samples.push(sample(9, "docker", READY, 15.0));
+    assert_eq!(inside(&run, "native", "docker", &options).unwrap().warnings, Vec::<String>::new());
 
     let missing = inside(&run, "native", "podman", &options).unwrap_err().to_string();
     assert_eq!(missing, "r1 has no environment \"podman\"; it has native, docker");
     run.record.environments[1].inspection = None;
     assert!(matches!(inside(&run, "native", "docker", &options), Err(Refusal::NotAlike { .. })));
+}
+
+/// The comparison that the whole project is about: the machine's values are of an accelerator, the container's of none.
+#[test]
+fn a_virtual_machine_is_held_against_a_container_and_never_kvm_against_emulation() {
+    let mut run = session(15.0, 1);
+    let spec = run.record.plan.suite.environments[1].clone();
+    let (record, samples) = (run.record.environments[1].clone(), run.samples.clone());
+    for (id, accelerator, slower) in [("vm", Accelerator::Tcg, 2.0), ("fast", Accelerator::Kvm, 1.0)] {
+        let spec = crate::suite::EnvironmentSpec { id: id.into(), ..spec.clone() };
+        run.record.plan.suite.environments.push(spec);
+        run.record.environments.push(EnvironmentRecord { id: id.into(), accelerator, ..record.clone() });
+        let of_docker = samples.iter().filter(|one| one.environment == "docker");
+        run.samples.extend(of_docker.map(|one| {
+            let outcome = Outcome::Value(one.value().unwrap() * slower);
+            Sample { environment: id.into(), accelerator, outcome, ..one.clone() }
+        }));
+    }
+    let of = |base: &str, new: &str| inside(&run, base, new, &Options::default());
+    let change = |base: &str, new: &str| of(base, new).unwrap().rows[0].change.unwrap().value;
+    assert!((change("docker", "vm") - 2.0).abs() < 1e-9 && (change("vm", "docker") - 0.5).abs() < 1e-9);
+    assert!((change("native", "vm") - 3.0).abs() < 1e-9 && (change("fast", "docker") - 1.0).abs() < 1e-9);
+    let one = of("docker", "vm").unwrap();
+    assert_eq!((one.rows.len(), one.rows[0].accelerator), (1, Accelerator::Tcg));
+    assert!(one.warnings[0].contains("vm ran by software emulation"), "{:?}", one.warnings);
+    assert!(of("docker", "fast").unwrap().warnings.is_empty());
+    let refused = of("fast", "vm").unwrap_err().to_string();
+    assert!(refused.starts_with("fast and vm cannot be compared: one ran under kvm and"), "{refused}");
+    let only = Only { metrics: vec!["disk.image".into()], ..Only::default() };
+    let options = Options { only, ..Options::default() };
+    let refused = inside(&run, "docker", "vm", &options).unwrap_err().to_string();
+    assert!(refused.contains("no workload and metric of both docker and vm"), "{refused}");
 }
 
 #[test]

@@ -74,8 +74,9 @@ impl Shown<'_> {
         let percent = |share: f64| share * 100.0;
         let mut lines = vec![
             format!(
-                "{} were tested as one family: {} % is the chance that any is called changed and is not.",
+                "{} {} tested as one family: {} % is the chance that any is called changed and is not.",
                 counted(u64::from(all.family), "row"),
+                if all.family == 1 { "was" } else { "were" },
                 percent(all.alpha)
             ),
             format!(
