@@ -243,3 +243,45 @@ fn renders(page: &str, expected: &str) {
         Err(why) => println!("man is not here to render the page: {why}"),
     }
 }
+
+/// `n` builds of another tool's history, the last three of them a third slower.
+fn builds(n: u32) -> String {
+    let entry = |i: u32| {
+        let wobble = f64::from((i * 7) % 11) / 10.0;
+        let value = if i + 3 < n { 100.0 } else { 133.0 } + wobble;
+        serde_json::json!({
+            "commit": {"id": format!("c{i:02}"), "message": "", "timestamp": "2026-01-01T00:00:00Z", "url": "", "author": {}},
+            "date": 1_770_000_000_000_i64 + 3_600_000 * i64::from(i), "tool": "customSmallerIsBetter",
+            "benches": [{"name": "boot", "value": value, "unit": "ms"}],
+        })
+    };
+    let all: Vec<serde_json::Value> = (0..n).map(entry).collect();
+    let all = serde_json::json!({"lastUpdate": 0, "repoUrl": "", "entries": {"s": all}});
+    format!("window.BENCHMARK_DATA = {all}")
+}
+
+#[test]
+fn a_history_names_what_regressed_and_judges_the_run_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("data.js"), builds(33)).unwrap();
+    let history =
+        |words: &[&str]| cli::run(folder.path(), &[&["history", "--history", "h.db"], words].concat());
+    let imported = history(&["import", "data.js", "--format", "github-action-benchmark"]);
+    assert_eq!(imported.code, 0, "{imported:?}");
+    let gate = history(&["--gate"]);
+    assert_eq!(gate.code, 1, "{gate:?}");
+    let named = gate.stderr.lines().find(|line| line.contains("boot") && line.contains('→')).unwrap();
+    assert!(named.contains('%') && named.contains("c29") && named.contains("c30"), "{named}");
+    let parsed = |ran: cli::Ran| serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap();
+    let document = parsed(history(&["--gate", "--json"]));
+    assert_eq!(document["answer"], "regression");
+    assert_eq!(document["judged"][0]["outcome"], "regression");
+
+    let runs = parsed(history(&["runs", "--json"]));
+    let ids: Vec<&str> =
+        runs["runs"].as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap()).collect();
+    assert_eq!(history(&["--gate", "--run", ids[31]]).code, 0, "two builds may be chance");
+    let nobody = history(&["--gate", "--run", "nobody"]);
+    assert_eq!(nobody.code, 2);
+    assert!(nobody.stderr.contains("nobody is not among the 33 selected runs"), "{nobody:?}");
+}

@@ -183,6 +183,9 @@ pub(in crate::cli) struct HistoryArguments {
     /// End with 1 where the newest run completes the evidence for a regression
     #[arg(long)]
     pub(super) gate: bool,
+    /// Judge this run instead of the newest, with the history as it was when it began: its folder or its id
+    #[arg(long, value_name = "RUN", value_hint = ValueHint::AnyPath)]
+    pub(super) run: Option<PathBuf>,
     /// The least change that is told [default: 2%]
     #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "2%", hide_default_value = true)]
     pub(super) smallest: f64,

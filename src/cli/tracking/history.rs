@@ -12,14 +12,18 @@ use crate::cli::console::Console;
 use crate::cli::exit::Exit;
 use crate::cli::refusal::Refusal;
 use crate::cli::sessions::folders;
+use crate::journal;
 use crate::regression::changes::Settings;
-use crate::regression::ci::Outcome;
+use crate::regression::ci::{Findings, Outcome};
 use crate::regression::formats::Source;
-use crate::regression::history::{Added, History, Place, Selection, entry_of};
+use crate::regression::history::{Added, History, Place, RunRow, Selection, entry_of};
 use crate::regression::score;
 use crate::regression::trend::{TrendSettings, Trends, Verdict, trends};
 use crate::report::clean::sentence;
 use crate::report::trend_page;
+
+/// Lines of a kind that a terminal is told of; all are in the files and in JSON.
+const MOST_TOLD: usize = 20;
 
 /// Shows changes, or does what was named.
 ///
@@ -58,36 +62,54 @@ fn look(
     console: Console,
 ) -> Result<Exit, Refusal> {
     let mut history = History::open_existing(place)?;
-    let settings =
-        TrendSettings { changes: Settings { smallest: arguments.smallest, ..Settings::default() } };
-    let trends = trends(&mut history, selection, &settings)?;
-    if trends.newest.is_none() {
+    let selected = history.runs(selection)?;
+    if selected.is_empty() {
         return Err(nothing(&mut history, selection));
     }
+    let as_of = arguments.run.as_deref().map(|run| named(run, &selected, place)).transpose()?;
+    let changes = Settings { smallest: arguments.smallest, ..Settings::default() };
+    let trends = trends(&mut history, selection, &TrendSettings { changes, as_of })?;
     if let Some(path) = &arguments.html {
-        let runs = history.runs(selection)?.len();
-        let page = trend_page(&trends.page(&format!("{runs} runs of {place}")))?;
+        let page = trend_page(&trends.page(&format!("{} runs of {place}", trends.runs)))?;
         exchange::put(path, page.as_bytes())?;
         console.note(&format!("page: {}", path.display()));
     }
     let findings = trends.findings().plain();
     if console.json {
-        console.document("history", document(&trends))?;
+        console.document("history", document(&trends, &findings))?;
     } else {
         console.result(&trends.text())?;
     }
     exchange::tell(&findings, &arguments.tell, "isocost.toml", console)?;
     if arguments.gate {
         console.note(&findings.answer);
+        for outcome in [Outcome::Regressed, Outcome::Undecided] {
+            let cases = findings.cases.iter().filter(|case| case.outcome == outcome);
+            cases.take(MOST_TOLD).for_each(|case| console.note(&case.line()));
+        }
         findings.notes.iter().for_each(|note| console.note(note));
-        let undecided = findings.cases.iter().filter(|case| case.outcome == Outcome::Undecided);
-        undecided.take(10).for_each(|case| console.note(&case.line()));
     }
     Ok(match trends.verdict() {
         Verdict::Regressed if arguments.gate => Exit::Regression,
         Verdict::Undecided if arguments.gate => Exit::Undecided,
         _ => Exit::Done,
     })
+}
+
+/// The id of a run that is named by its folder or its id.
+fn named(run: &Path, selected: &[RunRow], place: &Place) -> Result<String, Refusal> {
+    let id = if run.is_dir() {
+        journal::read(run).map_err(|error| Refusal::usage(error.to_string()))?.record.run_id
+    } else {
+        run.to_string_lossy().into_owned()
+    };
+    if selected.iter().any(|one| one.run_id == id) {
+        return Ok(id);
+    }
+    Err(Refusal::usage(format!(
+        "{id} is not among the {} selected runs of {place}; isocost history runs lists them, isocost history import DIR adds one",
+        selected.len()
+    )))
 }
 
 /// No run was selected: what there is, and what to type.
@@ -116,7 +138,7 @@ fn nothing(history: &mut History, selection: &Selection) -> Refusal {
     ))
 }
 
-fn document(trends: &Trends) -> serde_json::Value {
+fn document(trends: &Trends, findings: &Findings) -> serde_json::Value {
     let lines: Vec<_> = trends
         .lines
         .iter()
@@ -144,9 +166,18 @@ fn document(trends: &Trends) -> serde_json::Value {
         Verdict::Regressed => "regression",
         Verdict::Undecided => "undecided",
     };
+    let judged = findings.cases.iter().filter(|case| case.outcome != Outcome::Passed);
+    let judged: Vec<_> = judged
+        .map(|case| {
+            json!({
+                "environment": case.group, "figure": case.name, "outcome": case.outcome.word(),
+                "values": case.values, "change": case.change, "notes": case.notes,
+            })
+        })
+        .collect();
     json!({
         "lines": lines, "short": trends.short, "anew": trends.anew.len(), "alpha": trends.alpha, "spend": trends.spend, "newest": newest,
-        "answer": answer,
+        "answer": answer, "judged": judged, "notes": findings.notes,
     })
 }
 

@@ -97,6 +97,12 @@ impl Trends {
         if elsewhere > 0 {
             notes.push(format!("{elsewhere} lines are of other machines or not measured by the newest run"));
         }
+        if let (Some(id), Some(newest)) = (&self.overtaken, &self.newest) {
+            notes.push(format!(
+                "judged is {}, which began last; {id} was added after it: --run {id} judges that",
+                newest.run_id
+            ));
+        }
         let noisy = self.lines.iter().filter(|line| !line.exact).count();
         if noisy > 0 && self.runs > 12 {
             let alarms = self.spend * (self.runs as f64 / 12.0).ln();

@@ -12,10 +12,12 @@ use crate::regression::history::{
 };
 
 /// How to look.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrendSettings {
     /// What counts as a change. Its `alpha` and its `spend` are shared by all lines that have noise.
     pub changes: Settings,
+    /// The id of the selected run to judge, with the history as it was when that began; else the newest.
+    pub as_of: Option<String>,
 }
 
 /// All lines.
@@ -33,8 +35,10 @@ pub struct Trends {
     pub anew: Vec<Anew>,
     /// The runs that were selected.
     pub runs: usize,
-    /// The newest of them; `None` where there is none.
+    /// The newest of them, or the one that was named; `None` where there is none.
     pub newest: Option<Newest>,
+    /// The id of a run that was added after the newest and yet began before it, as where several runners share a history.
+    pub overtaken: Option<String>,
 }
 
 /// The newest of the selected runs: what a build is judged by.
@@ -158,7 +162,10 @@ pub fn trends(
     selection: &Selection,
     settings: &TrendSettings,
 ) -> Result<Trends, HistoryError> {
-    let runs = history.runs(selection)?;
+    let mut runs = history.runs(selection)?;
+    if let Some(id) = &settings.as_of {
+        runs.truncate(runs.iter().position(|run| run.run_id == *id).map_or(0, |place| place + 1));
+    }
     let series: HashMap<i64, SeriesRow> = history.series()?.into_iter().map(|one| (one.id, one)).collect();
     let points = history.points(selection)?;
     let descriptions = history.descriptions()?;
@@ -176,8 +183,19 @@ pub fn trends(
         ending: run.ending.clone(),
         machine: machine(host_of(run, &descriptions), run),
     });
+    let last_added = runs.iter().max_by_key(|run| run.id).filter(|_| settings.as_of.is_none());
+    let overtaken = last_added.filter(|run| runs.last() != Some(run)).map(|run| run.run_id.clone());
     let alpha = (share.alpha * noisy as f64).min(1.0);
-    Ok(Trends { lines, alpha, spend: settings.changes.spend, short, anew, runs: runs.len(), newest })
+    Ok(Trends {
+        lines,
+        alpha,
+        spend: settings.changes.spend,
+        short,
+        anew,
+        runs: runs.len(),
+        newest,
+        overtaken,
+    })
 }
 
 /// A line before it is judged, with what each of its runs was made of.

@@ -40,34 +40,37 @@ fn noise(i: usize) -> f64 {
     1.0 + 0.01 * (f64::from((hashed >> 40) as u16) / 65536.0 - 0.5)
 }
 
-/// Sixty runs: from run 40 on a container starts 20 % slower, with another engine; its image grows with run 50; from
+/// Of sixty runs one: from run 40 on a container starts 20 % slower, with another engine; its image grows with run 50; from
 /// run 20 on the kernel is another one.
+fn build(i: usize) -> Entry {
+    let slower = if i < 40 { 1.0 } else { 1.2 };
+    let engine = if i < 40 { "20.10" } else { "26.1" };
+    let mut host = description("kernel", if i < 20 { "6.1" } else { "6.12" });
+    host.facts.insert("cpu".into(), "Xeon".into());
+    Entry {
+        run_id: format!("r{i}"),
+        digest: "d".into(),
+        origin: "isocost".into(),
+        started_at: Timestamp::from_second(1_700_000_000 + 3600 * i as i64).unwrap(),
+        ending: None,
+        suite: None,
+        version: None,
+        program: Some("ab".into()),
+        source: Source { commit: Some(format!("commit{i:02}")), ..Source::default() },
+        host: Some(Description::of(host.facts)),
+        measured: vec![
+            measured("docker", "startup.ready", 100.0 * slower * noise(i), engine),
+            measured("docker", "startup.phase.engine", 80.0 * slower * noise(i + 1000), engine),
+            measured("docker", "disk.image", if i < 50 { 4096.0 } else { 4097.0 }, engine),
+            measured("native", "startup.ready", 2.0 * noise(i + 2000), "none"),
+        ],
+    }
+}
+
 fn history(dir: &tempfile::TempDir, runs: usize) -> History {
     let mut history = History::open(&Place::File(dir.path().join("h.db"))).unwrap();
     for i in 0..runs {
-        let slower = if i < 40 { 1.0 } else { 1.2 };
-        let engine = if i < 40 { "20.10" } else { "26.1" };
-        let mut host = description("kernel", if i < 20 { "6.1" } else { "6.12" });
-        host.facts.insert("cpu".into(), "Xeon".into());
-        let entry = Entry {
-            run_id: format!("r{i}"),
-            digest: "d".into(),
-            origin: "isocost".into(),
-            started_at: Timestamp::from_second(1_700_000_000 + 3600 * i as i64).unwrap(),
-            ending: None,
-            suite: None,
-            version: None,
-            program: Some("ab".into()),
-            source: Source { commit: Some(format!("commit{i:02}")), ..Source::default() },
-            host: Some(Description::of(host.facts)),
-            measured: vec![
-                measured("docker", "startup.ready", 100.0 * slower * noise(i), engine),
-                measured("docker", "startup.phase.engine", 80.0 * slower * noise(i + 1000), engine),
-                measured("docker", "disk.image", if i < 50 { 4096.0 } else { 4097.0 }, engine),
-                measured("native", "startup.ready", 2.0 * noise(i + 2000), "none"),
-            ],
-        };
-        history.add(&entry).unwrap();
+        history.add(&build(i)).unwrap();
     }
     history
 }
@@ -258,6 +261,27 @@ fn an_alarm_of_a_line_that_the_newest_run_lacks_is_old_news() {
         assert_eq!(trends.verdict(), if watched { Verdict::Passed } else { Verdict::Undecided }, "{i}");
         assert!(watched || i < 62, "{i}");
     }
+}
+
+#[test]
+fn a_run_that_another_runners_run_overtook_is_judged_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    // The third bad build began before another runner's build of the same branch, and came into the history after it.
+    let mut history = history(&dir, 42);
+    let mut other = run_of(60, vec![measured("docker", "startup.ready", 50.0, "1")]);
+    other.source.machine = Some("runner-2".into());
+    history.add(&other).unwrap();
+    let third = build(42);
+    history.add(&third).unwrap();
+    let newest = of(&mut history);
+    assert_ne!(newest.verdict(), Verdict::Regressed);
+    assert_eq!(newest.overtaken.as_deref(), Some(&*third.run_id));
+    let said = newest.findings().notes;
+    assert!(said.iter().any(|note| note.contains(&format!("--run {}", third.run_id))), "{said:?}");
+    let settings = TrendSettings { as_of: Some(third.run_id.clone()), ..TrendSettings::default() };
+    let named = trends(&mut history, &Selection::default(), &settings).unwrap();
+    assert_eq!((named.verdict(), named.runs, named.overtaken.clone()), (Verdict::Regressed, 43, None));
+    assert_eq!(named.newest.unwrap().run_id, third.run_id);
 }
 
 /// A figure of a run that was asked for with so many CPUs; `None`: of a history that does not say how many.
