@@ -43,7 +43,7 @@ pub struct Only {
 }
 
 impl Only {
-    pub(super) fn holds(&self, environment: &str, workload: &str, metric: &str) -> bool {
+    pub(crate) fn holds(&self, environment: &str, workload: &str, metric: &str) -> bool {
         self.has_environment(environment) && meant(&self.workloads, workload) && meant(&self.metrics, metric)
     }
 

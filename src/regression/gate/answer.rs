@@ -35,6 +35,8 @@ pub enum Reason {
     NotInBase,
     /// The candidate has no such figure.
     NotInNew,
+    /// The baseline has the figure, and the candidate was not asked to measure it.
+    NotPlanned,
     /// It was to be measured, and the sides hold nothing of it that can be compared.
     NotMeasured,
     /// A value of zero: a ratio would mean nothing.
@@ -60,6 +62,9 @@ impl Reason {
             }
             Self::NotInBase => "nothing of it was measured in the baseline",
             Self::NotInNew => "nothing of it was measured in the candidate",
+            Self::NotPlanned => {
+                "the baseline has it and the candidate's plan leaves it out: measure it, or gate against a baseline without it"
+            }
             Self::NotMeasured => "the two sides hold nothing of it that can be compared",
             Self::Zero => "a value is zero",
             Self::NotExact => "an exact metric was not the same all through",
@@ -111,7 +116,8 @@ pub struct Gate {
     pub answer: Answer,
     /// Each gated figure, in the order of the candidate's report.
     pub judged: Vec<Judged>,
-    /// Limits that no figure has although one was planned: each is as undecided as a figure.
+    /// Limits that no figure has although one was planned, and figures of the baseline that the candidate's plan leaves out: each
+    /// is as undecided as a figure.
     pub missing: Vec<Missing>,
     /// Regressions that moved together, as one each: places in [`Gate::judged`], the one to name it by first.
     pub findings: Vec<Vec<usize>>,

@@ -9,6 +9,7 @@ use crate::analysis::statistics::holm;
 use crate::environment::Kind;
 use crate::journal::Run;
 use crate::measure::metric::{self, Direction};
+use crate::measure::sample::Sample;
 use crate::suite::{GateSpec, KindSpec};
 
 /// Holds the candidate's sessions against the baseline's.
@@ -22,7 +23,14 @@ pub fn decide(base: &[&Run], new: &[&Run], spec: &GateSpec, options: &Options) -
     let control = new.first().and_then(|run| control(run));
     let same_all_through = |change: &Change| same_all_through(base, change);
     let planned = Planned { base: missing::environments(base), new: missing::environments(new) };
-    gate(comparison, spec, control, &planned, (base.len(), new.len()), &same_all_through)
+    let rows = comparison.rows.clone();
+    let mut gate = gate(comparison, spec, control, &planned, (base.len(), new.len()), &same_all_through)?;
+    let limit = |one: &Sample, value: f64| {
+        limits::of(spec, control, &one.environment, &one.metric, value).map(|limit| limit.relative)
+    };
+    gate.missing.extend(missing::left_out(base, &rows, &gate.missing, &options.only, &limit));
+    gate.answer = overall(&gate.judged, &gate.missing);
+    Ok(gate)
 }
 
 /// A comparison against the suite's limits.

@@ -1,9 +1,10 @@
 //! Measuring on: while the answer is undecided, and once more before a failure is called one.
 
-use super::answer::{Answer, Gate, Reason, overall};
+use super::answer::{Answer, Gate, Judged, Reason, overall};
 use super::decide::{findings, size};
 use super::void::GateError;
 use crate::journal::Run;
+use crate::measure::sample::Accelerator;
 
 /// Sessions that one gate adds at most: more would not be a gate but a study.
 const MOST_SESSIONS: usize = 8;
@@ -44,6 +45,7 @@ pub fn drive<E>(
 ) -> Result<Gate, DriveError<E>> {
     let all = |sessions: &[Run]| decide(&sessions.iter().collect::<Vec<_>>());
     let mut gate = all(sessions)?;
+    let mut seen = Seen::default();
     for _ in 0..MOST_SESSIONS {
         let Some(need) = need(&gate) else { break };
         let Some(fresh) = measure(need).map_err(DriveError::Measure)? else { break };
@@ -52,8 +54,9 @@ pub fn drive<E>(
         let before = gate;
         gate = all(sessions)?;
         if need == Need::Confirmation {
-            confirm(&mut gate, &before, &alone);
+            seen.learn(&before, &gate, &alone);
         }
+        seen.tell(&mut gate);
     }
     Ok(gate)
 }
@@ -69,29 +72,56 @@ fn need(gate: &Gate) -> Option<Need> {
     (!regression && gate.judged.iter().any(|one| helps(&one.answer))).then_some(Need::Precision)
 }
 
-/// A regression stays one where the fresh session alone lies beyond the limit too; it need not be significant by
-/// itself. One that was told before and is gone was not confirmed, and is said to be.
-fn confirm(gate: &mut Gate, before: &Gate, alone: &Gate) {
-    for at in 0..gate.judged.len() {
-        let one = &gate.judged[at];
-        let same = |other: &&super::Judged| {
-            let (a, b) = (&other.change, &one.change);
-            (&a.environment, &a.workload, &a.metric, a.accelerator)
-                == (&b.environment, &b.workload, &b.metric, b.accelerator)
-        };
-        let was = before.judged.iter().find(same).is_some_and(|other| other.answer == Answer::Regression);
-        let again = alone.judged.iter().find(same).is_some_and(|other| {
-            other.answer == Answer::Regression || size(&other.change) > other.limit.relative.ln_1p()
-        });
-        let regression = one.answer == Answer::Regression;
-        let one = &mut gate.judged[at];
-        if regression && again {
-            one.confirmed = Some(true);
-        } else if was {
-            one.confirmed = Some(false);
-            one.answer = Answer::Undecided(Reason::NotConfirmed);
+/// What fresh sessions said of regressions: it holds for the rest of the gate, whatever later sessions add.
+#[derive(Default)]
+struct Seen(Vec<(Figure, bool)>);
+
+type Figure = (String, String, String, Accelerator);
+
+fn figure(one: &Judged) -> Figure {
+    let of = &one.change;
+    (of.environment.clone(), of.workload.clone(), of.metric.clone(), of.accelerator)
+}
+
+impl Seen {
+    fn of(&self, figure: &Figure) -> Option<bool> {
+        self.0.iter().find(|(one, _)| one == figure).map(|(_, again)| *again)
+    }
+
+    /// A regression stays one where the fresh session alone lies beyond the limit too; it need not be significant by
+    /// itself. One that was told before and is gone was not confirmed.
+    fn learn(&mut self, before: &Gate, now: &Gate, alone: &Gate) {
+        for one in &now.judged {
+            let figure = figure(one);
+            if self.of(&figure).is_some() {
+                continue;
+            }
+            let find = |gate: &'_ Gate| gate.judged.iter().position(|other| self::figure(other) == figure);
+            let was = find(before).is_some_and(|at| before.judged[at].answer == Answer::Regression);
+            let again = find(alone).is_some_and(|at| {
+                let other = &alone.judged[at];
+                other.answer == Answer::Regression || size(&other.change) > other.limit.relative.ln_1p()
+            });
+            if one.answer == Answer::Regression && again {
+                self.0.push((figure, true));
+            } else if was {
+                self.0.push((figure, false));
+            }
         }
     }
-    gate.answer = overall(&gate.judged, &gate.missing);
-    gate.findings = findings(&gate.judged);
+
+    fn tell(&self, gate: &mut Gate) {
+        for one in &mut gate.judged {
+            match self.of(&figure(one)) {
+                Some(true) if one.answer == Answer::Regression => one.confirmed = Some(true),
+                Some(false) => {
+                    one.confirmed = Some(false);
+                    one.answer = Answer::Undecided(Reason::NotConfirmed);
+                }
+                Some(true) | None => {}
+            }
+        }
+        gate.answer = overall(&gate.judged, &gate.missing);
+        gate.findings = findings(&gate.judged);
+    }
 }

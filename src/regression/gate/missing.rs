@@ -1,11 +1,14 @@
 //! Limits that found nothing to hold against: they would pass for want of a figure.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::answer::Reason;
-use crate::analysis::compare::Change;
+use crate::analysis::compare::{Change, Only};
 use crate::journal::Run;
 use crate::measure::metric::{self, CATALOGUE, Metric};
+use crate::measure::sample::Sample;
 use crate::suite::{EnvironmentSpec, Filter, GateSpec, LimitSpec, Suite};
 
 /// A limit of the suite that no figure has although the plan was to give one.
@@ -13,6 +16,9 @@ use crate::suite::{EnvironmentSpec, Filter, GateSpec, LimitSpec, Suite};
 pub struct Missing {
     /// The environments it names.
     pub environment: String,
+    /// The workload, where one figure is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload: Option<String>,
     /// The metrics it names.
     pub metric: String,
     /// As a fraction of the base.
@@ -61,9 +67,47 @@ pub(super) fn of(
             }
         };
         let LimitSpec { environment, metric, limit, .. } = limit.clone();
-        missing.push(Missing { environment, metric, limit, reason });
+        missing.push(Missing { environment, workload: None, metric, limit, reason });
     }
     (missing, idle)
+}
+
+/// Gated figures that the baseline holds and the candidate's plan left out, but for those of `known`: a run that measures less
+/// would pass for it. What only the candidate measures is new, and gates nothing yet.
+pub(super) fn left_out(
+    base: &[&Run],
+    rows: &[Change],
+    known: &[Missing],
+    only: &Only,
+    limit: &dyn Fn(&Sample, f64) -> Option<f64>,
+) -> Vec<Missing> {
+    let compared: HashSet<_> =
+        rows.iter().map(|row| (&*row.environment, &*row.workload, &*row.metric)).collect();
+    let mut seen = HashSet::new();
+    let all = base.iter().flat_map(|run| &run.samples).filter(|sample| !sample.warm_up);
+    let lacking = all.filter_map(|one| {
+        let (environment, workload, metric) = (&*one.environment, &*one.workload, &*one.metric);
+        let value = one.value()?;
+        let key = (environment, workload, metric);
+        let told = |missing: &Missing| {
+            Filter(&missing.environment).matches(environment) && Filter(&missing.metric).matches(metric)
+        };
+        if compared.contains(&key)
+            || !seen.insert(key)
+            || !only.holds(environment, workload, metric)
+            || known.iter().any(told)
+        {
+            return None;
+        }
+        Some(Missing {
+            environment: environment.to_owned(),
+            workload: Some(workload.to_owned()),
+            metric: metric.to_owned(),
+            limit: limit(one, value)?,
+            reason: Reason::NotPlanned,
+        })
+    });
+    lacking.collect()
 }
 
 /// Does the plan give that environment a figure that the limit names?

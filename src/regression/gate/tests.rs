@@ -177,6 +177,39 @@ fn a_limit_without_a_figure_never_passes() {
     assert!(idle.text().contains("gate nothing: */disk.sync.rate, qemu/startup.ready"), "{}", idle.text());
 }
 
+/// By the default limits too: what the candidate does not measure any more would pass unseen.
+#[test]
+fn a_candidate_that_measures_less_than_the_baseline_never_passes() {
+    let idle = |run: &mut Run, environment: &str| {
+        let more = (2..14).map(|block| sample(block, environment, "disk.image", 1e6));
+        run.samples.extend(more);
+    };
+    let mut base = baseline();
+    base.iter_mut().for_each(|run| {
+        let spec = run.record.plan.suite.environments[1].clone();
+        run.record.plan.suite.environments.push(crate::suite::EnvironmentSpec { id: "other".into(), ..spec });
+        let other = crate::journal::record::EnvironmentRecord {
+            id: "other".into(),
+            ..run.record.environments[1].clone()
+        };
+        run.record.environments.push(other);
+        idle(run, "other");
+    });
+    let gate =
+        |new: &Run, options: &Options| decide(&refs(&base), &[new], &GateSpec::default(), options).unwrap();
+    let fewer = gate(&session(100.0, 9), &Options::default());
+    assert_eq!(fewer.answer, Answer::Undecided(Reason::NotPlanned));
+    let text = fewer.text();
+    assert!(text.contains("disk.image of other/") && text.contains("plan leaves it out"), "{text}");
+    // Asked for less, it answers for less; and what only the candidate has is new.
+    let only = crate::analysis::compare::Only { environments: vec!["docker".into()], ..Default::default() };
+    let asked = gate(&session(100.0, 9), &Options { only, ..Options::default() });
+    assert_eq!(asked.answer, Answer::Pass);
+    let (old, new) = (baseline(), base[0].clone());
+    let more = decide(&refs(&old), &[&new], &GateSpec::default(), &Options::default()).unwrap();
+    assert_eq!(more.answer, Answer::Pass, "{}", more.text());
+}
+
 #[test]
 fn names_from_a_run_folder_steer_nothing() {
     let mut new = session(130.0, 9);
@@ -373,6 +406,39 @@ fn a_neighbour_that_is_not_confirmed_takes_no_finding_away() {
     let gate = gate.unwrap();
     assert_eq!((gate.answer, gate.count(|one| *one == Answer::Regression)), (Answer::Regression, 1));
     assert!(gate.line().ends_with("1 of 2 gated figures, one finding"), "{}", gate.line());
+}
+
+/// What a fresh session refuted stays so, whatever is measured after it for another figure.
+#[test]
+fn a_refuted_regression_is_not_told_by_a_later_session() {
+    let with = |ready: f64, idle: f64, seed: u32| {
+        let mut run = session(ready, seed);
+        let more = (2..14).map(|block| {
+            let wobble = 1.0 + f64::from((block * 5 + seed * 7) % 12) / 200.0;
+            sample(block, "docker", "startup.cold.ready", idle * wobble)
+        });
+        run.samples.extend(more);
+        run
+    };
+    let base: Vec<Run> =
+        (0..5).map(|i| with(100.0 + f64::from(i % 3) / 5.0, 100.0 + 2.0 * f64::from(i), i)).collect();
+    let limits =
+        vec![LimitSpec { environment: "*".into(), metric: "startup.*".into(), limit: 0.10, because: None }];
+    let spec = GateSpec { limits, ..GateSpec::default() };
+    let mut asked = Vec::new();
+    let mut further = vec![with(130.0, 108.0, 11), with(109.0, 108.0, 10)];
+    let gate = drive::<std::convert::Infallible>(
+        &|new| decide(&refs(&base), new, &spec, &Options::default()),
+        &mut vec![with(150.0, 109.0, 9)],
+        &mut |need| {
+            asked.push(need);
+            Ok(further.pop())
+        },
+    );
+    let gate = gate.unwrap();
+    assert_eq!(asked[..2], [Need::Confirmation, Need::Precision], "{}", gate.text());
+    let ready = gate.judged.iter().find(|one| one.change.metric == READY).unwrap();
+    assert_eq!(ready.answer, Answer::Undecided(Reason::NotConfirmed), "{}", gate.text());
 }
 
 #[test]

@@ -142,7 +142,10 @@ impl Gate {
 fn absent(one: &Missing) -> Case {
     Case {
         group: one.environment.clone(),
-        name: format!("{} of {}", one.metric, one.environment),
+        name: match &one.workload {
+            Some(workload) => format!("{} of {}/{workload}", one.metric, one.environment),
+            None => format!("{} of {}", one.metric, one.environment),
+        },
         outcome: Outcome::Undecided,
         values: String::new(),
         change: String::new(),
