@@ -53,16 +53,20 @@ pub(super) fn value(value: f64, unit: &str) -> String {
     named(&number(value * scale.factor, 3), &scale.name)
 }
 
-/// Two values in one scale: `142.0 → 213.4 ms`. Where that would show different ones as equal, all their digits.
+/// Two values in one scale: `142.0 → 213.4 ms`; where that would show different ones as equal, whole ones with all
+/// their digits, others with as many more as it takes.
 #[must_use]
 pub fn change(before: f64, after: f64, unit: &str) -> String {
     let scale = scale(unit, before.abs().max(after.abs()));
-    let show = |value: f64| number(value * scale.factor, 4);
-    let (old, new) = (show(before), show(after));
-    if old == new && before != after {
-        return named(&format!("{before} → {after}"), unit);
+    let whole = before.fract() == 0.0 && after.fract() == 0.0;
+    for digits in 4..=if whole { 4 } else { 9 } {
+        let show = |value: f64| number(value * scale.factor, digits);
+        let (old, new) = (show(before), show(after));
+        if old != new || before == after {
+            return named(&format!("{old} → {new}"), &scale.name);
+        }
     }
-    named(&format!("{old} → {new}"), &scale.name)
+    named(&format!("{before} → {after}"), unit)
 }
 
 /// A value with its interval and unit: `141 ms [138–144]`; without interval, as [`value`].
@@ -175,6 +179,7 @@ mod tests {
         assert_eq!(change(980.0, 1020.0, "ms"), "0.9800 → 1.020 s");
         assert_eq!(change(469_012_473.0, 476_957_975.0, "calls/s"), "469.0 → 477.0 million calls/s");
         assert_eq!(change(5_000_000.0, 5_000_001.0, "bytes"), "5000000 → 5000001 bytes");
+        assert_eq!(change(14_037_339.294_382_587, 14_039_040.0, "bytes"), "13.387 → 13.389 MiB");
         assert_eq!(change(3.0, 3.0, "1"), "3.000 → 3.000");
         assert_eq!(change(0.0, 2.0, "what"), "0 → 2.000 what");
     }

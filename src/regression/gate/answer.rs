@@ -25,6 +25,8 @@ pub enum Answer {
 pub enum Reason {
     /// The interval holds the limit.
     Inconclusive,
+    /// The interval lies beyond the limit, and the evidence is too weak for so many gated figures.
+    TooMany,
     /// Fewer values than any statement needs.
     TooFew,
     /// Samples of the candidate failed: those that are left are not all there was to measure.
@@ -55,6 +57,9 @@ impl Reason {
     pub fn words(self) -> &'static str {
         match self {
             Self::Inconclusive => "not precise enough to tell it from its limit",
+            Self::TooMany => {
+                "beyond its limit, and not surely enough among so many gated figures: gate fewer, or measure more"
+            }
             Self::TooFew => "too few samples for any statement",
             Self::Failed => "samples failed, and those that are left are not all there was to measure",
             Self::NoSpread => {
@@ -76,7 +81,7 @@ impl Reason {
     /// May more samples help?
     #[must_use]
     pub fn more_may_help(self) -> bool {
-        matches!(self, Self::Inconclusive | Self::TooFew)
+        matches!(self, Self::Inconclusive | Self::TooMany | Self::TooFew)
     }
 }
 

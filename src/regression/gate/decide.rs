@@ -153,7 +153,11 @@ fn answer(change: &Change, limit: f64, alpha: f64, spread: bool) -> Answer {
     if !spread {
         return Answer::Undecided(Reason::NoSpread);
     }
-    if high < limit { known(Answer::Pass) } else { Answer::Undecided(Reason::Inconclusive) }
+    match () {
+        () if high < limit => known(Answer::Pass),
+        () if low > limit => Answer::Undecided(Reason::TooMany),
+        () => Answer::Undecided(Reason::Inconclusive),
+    }
 }
 
 /// How far the estimate lies beyond nothing, towards worse, in logarithms.

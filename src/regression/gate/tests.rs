@@ -65,6 +65,28 @@ fn near_the_limit_it_is_undecided() {
     assert_eq!(answer_of(&session(110.0, 9)), Answer::Undecided(Reason::Inconclusive));
 }
 
+/// What would be a regression by itself is none among a hundred figures.
+#[test]
+fn beyond_the_limit_and_too_weak_for_the_family_says_so() {
+    let with = |level: f64, seed: u32| {
+        let mut run = session(level, seed);
+        for (i, block) in (0..100).flat_map(|i| (2..14).map(move |block| (i, block))) {
+            let wobble = 1.0 + f64::from((block * 5 + seed * 7 + i) % 12) / 200.0;
+            let mut one = sample(block, "docker", READY, 100.0 * wobble);
+            one.workload = format!("start{i}").into();
+            run.samples.push(one);
+        }
+        run
+    };
+    let alone = decide(&[&session(100.0, 0)], &[&session(118.0, 1)], &only(0.02), &Options::default());
+    assert_eq!(alone.unwrap().answer, Answer::Regression);
+    let gate = decide(&[&with(100.0, 0)], &[&with(118.0, 1)], &only(0.02), &Options::default());
+    let gate = gate.unwrap();
+    let one = gate.judged.iter().find(|one| one.change.workload == "start").unwrap();
+    assert_eq!(one.answer, Answer::Undecided(Reason::TooMany), "{}", gate.text());
+    assert!(gate.text().contains("gate fewer, or measure more"), "{}", gate.text());
+}
+
 #[test]
 fn an_improvement_is_told_and_passes() {
     let gate = gate_of(&session(70.0, 9)).unwrap();
