@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
@@ -212,6 +213,38 @@ fn what_kill_9_leaves_is_removed_by_clean_or_the_next_run_and_nothing_else_is() 
         decoys.are_untouched();
     }
     assert!(place.clean().starts_with("nothing to remove"));
+}
+
+/// The engine makes an image in steps, and goes on with the one it is at when nobody waits for it any more.
+#[test]
+fn a_signal_while_an_image_is_built_leaves_none() {
+    if !all_here("a_signal_while_an_image_is_built_leaves_none") {
+        return;
+    }
+    let place = Place::new();
+    let mut caught = 0;
+    for (signal, tenths) in
+        [Signal::TERM, Signal::KILL].into_iter().flat_map(|it| (1..9).map(move |i| (it, i)))
+    {
+        let live = place.begin(&suite(50, "60s"), &["--env", "docker"]);
+        std::thread::sleep(Duration::from_millis(120 * tenths));
+        let states = std::fs::read_dir(place.cache().join("runs")).into_iter().flatten().flatten();
+        let names: Vec<String> = states.map(|one| one.file_name().to_string_lossy().into_owned()).collect();
+        caught += u32::from(!names.is_empty() && journal::read(&live.run).is_err());
+        let engine = live.engine().to_owned();
+        live.signal(signal);
+        live.end();
+        if signal == Signal::KILL {
+            place.clean();
+        }
+        for run_id in names.iter().filter(|name| !name.contains('.')) {
+            // What is made a moment later counts too.
+            std::thread::sleep(Duration::from_millis(500));
+            assert_eq!(left(run_id, &engine), Vec::<String>::new(), "{signal:?} after {tenths} tenths");
+        }
+        assert_eq!(place.states(), 0);
+    }
+    assert!(caught > 2, "of sixteen signals {caught} came while it was being prepared");
 }
 
 #[test]

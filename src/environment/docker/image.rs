@@ -1,7 +1,12 @@
 //! The image: FROM scratch, with the agent and nothing else, built by the engine from the Dockerfile that is in the
 //! repository.
 
-use bollard::query_parameters::{BuildImageOptions, RemoveImageOptions};
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::errors::Error as ApiError;
+use bollard::query_parameters::{BuildImageOptions, ListImagesOptions, RemoveImageOptions};
 use futures_util::StreamExt as _;
 
 use super::engine::{API_DEADLINE, Engine};
@@ -13,6 +18,9 @@ const DOCKERFILE: &str = include_str!("../../../vm-images/Dockerfile");
 
 /// The label that everything made in the engine carries; its value is the run's id.
 pub const LABEL: &str = "isocost.run";
+
+/// An engine whose client is gone finishes the step of a build that it is at: what it makes then is not in the first list.
+pub(crate) const LAST_STEP: Duration = Duration::from_millis(300);
 
 /// An image that was built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +64,8 @@ pub(super) fn build(
         }
         Ok(())
     };
-    engine.call("build the image", API_DEADLINE, Some(stop), build)?;
+    // A stop waits for it: the engine finishes the step it is at, and its image would be nobody's.
+    engine.call("build the image", API_DEADLINE, None, build)?;
     let (docker, name) = (engine.docker(), tag.clone());
     let look = async move { docker.inspect_image(&name).await };
     let made = engine.call("show the image it built", API_DEADLINE, Some(stop), look)?;
@@ -69,15 +78,48 @@ pub(super) fn build(
     })
 }
 
-/// Removes it, and what the build left behind it. One that is gone already is no error.
-pub(super) fn remove(engine: &Engine, tag: &str) -> Result<(), DockerError> {
+/// Removes it; after a build that did not end well also what it left, which has no name. One that is gone already is no error.
+pub(super) fn remove(engine: &Engine, run_id: &str, tag: &str, built: bool) -> Result<(), DockerError> {
     let (docker, name) = (engine.docker(), tag.to_owned());
     let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
     let remove = async move { docker.remove_image(&name, Some(options), None).await };
     match engine.call("remove the image", API_DEADLINE, None, remove) {
-        Err(error) if !error.is_not_found() => Err(error),
-        _ => Ok(()),
+        Err(error) if !error.is_not_found() => return Err(error),
+        _ if built => return Ok(()),
+        _ => {}
     }
+    let (docker, run_id) = (engine.docker(), run_id.to_owned());
+    let sweep = async move {
+        let mut empty = 0;
+        while empty < 2 {
+            let found = of_run(&docker, &run_id, true).await?;
+            if found.is_empty() {
+                empty += 1;
+                tokio::time::sleep(LAST_STEP).await;
+            } else {
+                empty = 0;
+            }
+            for image in found {
+                let force = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
+                match docker.remove_image(&image, Some(force), None).await {
+                    Ok(_) | Err(ApiError::DockerResponseServerError { status_code: 404, .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    };
+    engine.call("remove what its build left", API_DEADLINE, None, sweep)
+}
+
+/// Ids of a run's images that no other one is made from; `unnamed`: only of those without a name.
+pub(crate) async fn of_run(docker: &Docker, run_id: &str, unnamed: bool) -> Result<Vec<String>, ApiError> {
+    let mut filters = HashMap::from([("label".to_owned(), vec![format!("{LABEL}={run_id}")])]);
+    if unnamed {
+        filters.insert("dangling".to_owned(), vec!["true".to_owned()]);
+    }
+    let of_run = ListImagesOptions { filters: Some(filters), ..ListImagesOptions::default() };
+    Ok(docker.list_images(Some(of_run)).await?.into_iter().map(|image| image.id).collect())
 }
 
 /// Several environments of a run may be containers, and each removes its own.

@@ -19,7 +19,7 @@ use crate::suite::DockerSpec;
 mod container;
 mod engine;
 mod facts;
-mod image;
+pub(crate) mod image;
 mod instance;
 mod payers;
 mod start;
@@ -154,10 +154,10 @@ impl DockerEnvironment {
     }
 
     /// All that was made in it, by starts that failed and by a build that did, too.
-    fn dispose_of(&self, engine: &Engine) -> Result<(), DockerError> {
+    fn dispose_of(&self, engine: &Engine, built: bool) -> Result<(), DockerError> {
         let run_id = &self.context.run_id;
         start::remove_all(engine, &container::labels(run_id, &self.id))?;
-        image::remove(engine, &image::tag(run_id, &self.id))
+        image::remove(engine, run_id, &image::tag(run_id, &self.id), built)
     }
 }
 
@@ -234,9 +234,9 @@ impl Environment for DockerEnvironment {
     }
 
     fn dispose(&mut self) -> Result<(), EnvironmentError> {
-        self.ready = None;
+        let built = self.ready.take().is_some();
         let Some(engine) = self.engine.take() else { return Ok(()) };
-        self.dispose_of(&engine).map_err(|error| {
+        self.dispose_of(&engine, built).map_err(|error| {
             let detail = format!("{error}; once the engine answers, type: isocost clean");
             self.failed(Failure { name: FailureName::NotRemoved, detail })
         })

@@ -4,12 +4,10 @@ use std::collections::HashMap;
 
 use bollard::Docker;
 use bollard::errors::Error;
-use bollard::query_parameters::{
-    ListContainersOptions, ListImagesOptions, RemoveContainerOptions, RemoveImageOptions,
-};
+use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions, RemoveImageOptions};
 
 use super::Cleaned;
-use crate::environment::docker::LABEL;
+use crate::environment::docker::{LABEL, image};
 
 /// Removes all of them from the engine at that address.
 pub(super) fn remove_all(engine: &str, run_id: &str, cleaned: &mut Cleaned) {
@@ -29,28 +27,42 @@ pub(super) fn remove_all(engine: &str, run_id: &str, cleaned: &mut Cleaned) {
 async fn remove(engine: &str, run_id: &str, cleaned: &mut Cleaned) -> Result<(), Error> {
     let docker = Docker::connect_with_host(engine)?.negotiate_version().await?;
     let filters = Some(HashMap::from([("label".to_owned(), vec![format!("{LABEL}={run_id}")])]));
-    let of_run = ListContainersOptions { all: true, filters: filters.clone(), ..Default::default() };
-    for container in docker.list_containers(Some(of_run)).await? {
-        let Some(id) = container.id else { continue };
-        let force = RemoveContainerOptions { force: true, v: true, ..Default::default() };
-        note(&format!("container {}", short(&id)), docker.remove_container(&id, Some(force)).await, cleaned);
+    let mut left = Vec::new();
+    let mut empty = 0;
+    // Until nothing more appears, or nothing more can be removed.
+    while empty < 2 {
+        let of_run = ListContainersOptions { all: true, filters: filters.clone(), ..Default::default() };
+        let containers = docker.list_containers(Some(of_run)).await?;
+        let before = cleaned.removed.len();
+        left.clear();
+        for id in containers.into_iter().filter_map(|container| container.id) {
+            let force = RemoveContainerOptions { force: true, v: true, ..Default::default() };
+            let removed = docker.remove_container(&id, Some(force)).await;
+            note(&format!("container {}", short(&id)), removed, &mut cleaned.removed, &mut left);
+        }
+        // Those that others are made from go with them, and not before.
+        for id in image::of_run(&docker, run_id, false).await? {
+            let force = RemoveImageOptions { force: true, ..Default::default() };
+            let removed = docker.remove_image(&id, Some(force), None).await.map(|_| ());
+            note(&format!("image {}", short(&id)), removed, &mut cleaned.removed, &mut left);
+        }
+        if cleaned.removed.len() == before {
+            empty += 1;
+            tokio::time::sleep(image::LAST_STEP).await;
+        } else {
+            empty = 0;
+        }
     }
-    // Those that others are made from go with them, and not before.
-    let of_run = ListImagesOptions { filters, ..Default::default() };
-    for image in docker.list_images(Some(of_run)).await? {
-        let force = RemoveImageOptions { force: true, ..Default::default() };
-        let removed = docker.remove_image(&image.id, Some(force), None).await.map(|_| ());
-        note(&format!("image {}", short(&image.id)), removed, cleaned);
-    }
+    cleaned.left.append(&mut left);
     Ok(())
 }
 
 /// What someone else removed meanwhile is removed.
-fn note(what: &str, removed: Result<(), Error>, cleaned: &mut Cleaned) {
-    match removed {
-        Ok(()) => cleaned.removed.push(what.to_owned()),
+fn note(what: &str, done: Result<(), Error>, removed: &mut Vec<String>, left: &mut Vec<String>) {
+    match done {
+        Ok(()) => removed.push(what.to_owned()),
         Err(Error::DockerResponseServerError { status_code: 404, .. }) => {}
-        Err(error) => cleaned.left.push(format!("{what} ({error})")),
+        Err(error) => left.push(format!("{what} ({error})")),
     }
 }
 
