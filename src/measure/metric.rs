@@ -79,7 +79,7 @@ const fn rate(name: &'static str, family: Family, unit: &'static str, definition
 }
 
 const fn cost(name: &'static str, family: Family, unit: &'static str) -> Metric {
-    let source = "host: cgroup CPU time where readable (1 ns), else /proc/PID/stat (10 ms)";
+    let source = "host: CPU time of the cgroup where readable, else of each process by its own clock (1 ns); of a process's ended children by /proc/PID/stat (10 ms)";
     let definition =
         "CPU time spent on the host, by the instance and by its engine's share, per unit of work";
     Metric {

@@ -140,10 +140,8 @@ fn host_cpu(done: &Done) -> Result<f64, Failure> {
         detail: format!("CPU time went from {before} ns back to {after} ns"),
     })?;
     if used == 0 {
-        // Without a control group the kernel counts in ticks; nought of them is not no work.
-        let source = done.after.cpu.clone()?.source;
-        let detail =
-            format!("no CPU time was seen in {source}, which counts in steps of {:?}", process::tick());
+        // No work takes none.
+        let detail = format!("no CPU time was seen in {}", done.after.cpu.clone()?.source);
         return Err(Failure { name: FailureName::Unreadable, detail });
     }
     let elapsed = done.after.taken.1.since(done.before.taken.0);

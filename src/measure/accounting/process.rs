@@ -183,20 +183,33 @@ pub(crate) fn parse_stat(text: &[u8]) -> Option<Stat> {
 /// # Errors
 /// Whose file could not be read, and why. Who has ended meanwhile is in its parent's time.
 pub fn cpu_ns(proc: &Path, pids: &[u32]) -> Result<Figure, Failure> {
-    let mut ticks = 0;
-    let mut any = false;
+    cpu_by(proc, pids, |pid| crate::sys::process_cpu_ns(pid).ok())
+}
+
+/// The same with `clock` for the time of a process without its children; who has none is read in ticks.
+fn cpu_by(proc: &Path, pids: &[u32], clock: impl Fn(u32) -> Option<u64>) -> Result<Figure, Failure> {
+    let tick = u64::try_from(tick().as_nanos()).unwrap_or(u64::MAX);
+    let (mut value, mut any, mut by_clock, mut in_ticks) = (0u64, false, false, false);
     for &pid in pids {
-        match read_stat(proc, pid) {
-            Ok(stat) => (ticks, any) = (ticks + stat.ticks(), true),
-            Err(error) if is_gone(&error) => {}
+        let stat = match read_stat(proc, pid) {
+            Ok(stat) => stat,
+            Err(error) if is_gone(&error) => continue,
             Err(error) => return Err(unreadable(format!("{}/{pid}/stat: {error}", proc.display()))),
-        }
+        };
+        let own = clock(pid);
+        let ticks = stat.children_ticks.saturating_add(if own.is_some() { 0 } else { stat.own_ticks });
+        value = value.saturating_add(own.unwrap_or(0)).saturating_add(ticks.saturating_mul(tick));
+        (any, by_clock, in_ticks) = (true, by_clock || own.is_some(), in_ticks || ticks > 0);
     }
     if !any {
         return Err(unreadable("the processes whose CPU time was asked for have ended".into()));
     }
-    let value = ticks * u64::try_from(tick().as_nanos()).unwrap_or(u64::MAX);
-    Ok(Figure { value, source: "/proc/PID/stat".into() })
+    let source = match (by_clock, in_ticks) {
+        (true, false) => "the process's CPU clock",
+        (true, true) => "the process's CPU clock + /proc/PID/stat for its ended children",
+        (false, _) => "/proc/PID/stat",
+    };
+    Ok(Figure { value, source: source.into() })
 }
 
 /// The resolution of `/proc/PID/stat`: 10 ms almost everywhere.

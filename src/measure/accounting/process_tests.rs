@@ -120,8 +120,32 @@ fn the_long_form_serves_where_the_short_one_is_missing() {
 #[test]
 fn time_of_processes_that_are_all_gone_is_not_zero() {
     let dir = fake(&[(5, "stat", &stat(5, 1))]);
-    assert_eq!(cpu_ns(dir.path(), &[5, 99]).unwrap().value, 37 * 10_000_000);
-    assert_eq!(cpu_ns(dir.path(), &[99]).unwrap_err().name, FailureName::Unreadable);
+    assert_eq!(cpu_by(dir.path(), &[5, 99], |_| None).unwrap().value, 37 * 10_000_000);
+    assert_eq!(cpu_by(dir.path(), &[99], |_| None).unwrap_err().name, FailureName::Unreadable);
+    // By the clock where there is one; children that ended are known in ticks alone.
+    let figure = cpu_by(dir.path(), &[5, 99], |_| Some(123)).unwrap();
+    assert!(figure.value < 37 * 10_000_000 && figure.value % 10_000_000 == 123, "{figure:?}");
+}
+
+/// A tick of 10 ms is an eighth of what a virtual machine's pieces of work in `quick` take.
+#[test]
+fn a_process_is_timed_much_finer_than_a_tick() {
+    let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+    let pids = [child.id()];
+    let mut steps = Vec::new();
+    let mut last = cpu_ns(Path::new("/proc"), &pids).unwrap().value;
+    while steps.len() < 5 {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        let now = cpu_ns(Path::new("/proc"), &pids).unwrap();
+        assert!(now.value >= last && now.source.contains("clock"), "{now:?}");
+        if now.value > last {
+            steps.push(now.value - last);
+        }
+        last = now.value;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(steps.iter().any(|step| step % 1_000_000 != 0), "{steps:?}");
 }
 
 proptest! {
