@@ -118,7 +118,7 @@ pub enum Workload {
     CpuInteger,
     /// Double-precision multiply and add; unit: iteration of a fixed kernel.
     CpuFloat,
-    /// Copying between two buffers far larger than the caches; unit: byte.
+    /// Copying between two buffers; unit: byte.
     MemoryBandwidth,
     /// A dependent chain of loads over a random cycle; unit: load.
     MemoryLatency,

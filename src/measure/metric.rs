@@ -192,7 +192,7 @@ pub const CATALOGUE: &[Metric] = &[
     cost("cpu.integer.host-cpu", Family::Cpu, "ns/iteration"),
     rate("cpu.float.rate", Family::Cpu, "iterations/s", "Double-precision kernel"),
     cost("cpu.float.host-cpu", Family::Cpu, "ns/iteration"),
-    rate("cpu.memory-bandwidth.rate", Family::Cpu, "bytes/s", "Copy between buffers larger than the caches"),
+    rate("cpu.memory-bandwidth.rate", Family::Cpu, "bytes/s", "Copy between two buffers of the suite's size"),
     cost("cpu.memory-bandwidth.host-cpu", Family::Cpu, "ns/byte"),
     rate("cpu.memory-latency.rate", Family::Cpu, "loads/s", "Dependent loads over a random cycle"),
     cost("cpu.memory-latency.host-cpu", Family::Cpu, "ns/load"),

@@ -4,6 +4,7 @@
 //! [`Event`]s. It must never know how a report looks or what a terminal is.
 
 mod cache;
+mod cached_work;
 mod cell;
 mod engine;
 mod event;

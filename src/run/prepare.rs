@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::cached_work;
 use super::engine::Build;
 use super::state::{LeftBehind, Registered};
 use super::{Event, Other, RunError, RunOptions, Unavailable};
@@ -72,7 +73,8 @@ fn of_one(context: &RunContext, other: Option<&Other>) -> RunContext {
 /// `run.json` as it is before the first boot.
 pub(super) fn record(plan: &Plan, context: &RunContext, code: Option<Code>) -> RunRecord {
     let host = host::watch(&context.scratch);
-    let warnings = host::warnings(&host).iter().map(HostWarning::sentence).collect();
+    let mut warnings: Vec<String> = host::warnings(&host).iter().map(HostWarning::sentence).collect();
+    warnings.extend(cached_work::warning(&plan.suite, &host));
     RunRecord {
         schema: SCHEMA,
         run_id: context.run_id.clone(),

@@ -36,7 +36,7 @@ pub fn purpose(workload: Workload) -> &'static str {
     match workload {
         Workload::CpuInteger => "64-bit integer arithmetic",
         Workload::CpuFloat => "double-precision arithmetic",
-        Workload::MemoryBandwidth => "copies between buffers larger than the caches",
+        Workload::MemoryBandwidth => "copies between two buffers",
         Workload::MemoryLatency => "dependent loads over a random cycle",
         Workload::Syscall => "getppid, the cheapest system call",
         Workload::ContextSwitch => "two processes over a pair of pipes",

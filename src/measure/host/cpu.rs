@@ -23,6 +23,8 @@ pub struct Cpus {
     pub smt: Option<bool>,
     /// NUMA nodes.
     pub numa_nodes: Option<u32>,
+    /// Bytes of the largest cache of the first CPU, as the kernel says it: the machine's own where this is a virtual one.
+    pub largest_cache_bytes: Option<u64>,
     /// CPUs this process may run on.
     pub allowed: Option<CpuList>,
     /// CPUs that the scheduler keeps free (`isolcpus=`).
@@ -62,10 +64,27 @@ pub(super) fn look(files: &Files) -> Cpus {
         numa_nodes: u32::try_from(files.numbered("/sys/devices/system/node", "node").len())
             .ok()
             .filter(|nodes| *nodes > 0),
+        largest_cache_bytes: cpus.first().and_then(|(_, path)| largest_cache(files, path)),
         allowed: files.text("/proc/self/status").and_then(|status| allowed(&status)),
         isolated: isolated.filter(|list| !list.is_empty()),
         throttled: throttled(files),
     }
+}
+
+/// Sizes are `32K`, `491520K`.
+fn largest_cache(files: &Files, cpu: &str) -> Option<u64> {
+    let caches = files.numbered(&format!("{cpu}/cache"), "index");
+    let size = |path: &String| {
+        let text = files.text(&format!("{path}/size"))?;
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let shift = match unit {
+            "K" => 10,
+            "M" => 20,
+            _ => return None,
+        };
+        number.parse::<u64>().ok()?.checked_mul(1 << shift)
+    };
+    caches.iter().filter_map(|(_, path)| size(path)).max()
 }
 
 fn list(files: &Files, path: &str) -> Option<CpuList> {
@@ -122,6 +141,9 @@ mod tests {
             ("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n"),
             ("sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "powersave\n"),
             ("sys/devices/system/cpu/cpu0/cpufreq/scaling_driver", "intel_pstate\n"),
+            ("sys/devices/system/cpu/cpu0/cache/index0/size", "48K\n"),
+            ("sys/devices/system/cpu/cpu0/cache/index3/size", "12M\n"),
+            ("sys/devices/system/cpu/cpu0/cache/index4/size", "odd\n"),
             ("sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "3\n"),
             ("sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count", "4\n"),
             ("sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count", "9\n"),
@@ -139,6 +161,7 @@ mod tests {
         assert_eq!(cpus.allowed.unwrap().to_string(), "0-3");
         assert_eq!(cpus.isolated.unwrap().to_string(), "2-3");
         assert_eq!(cpus.throttled, Some(16));
+        assert_eq!(cpus.largest_cache_bytes, Some(12 << 20));
     }
 
     #[test]
