@@ -32,7 +32,7 @@ fn main() {
     std::fs::create_dir_all(&cache).unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let plan = plan(&cache, scratch.path());
-    let base = disk::base(&cache, 4 << 30).unwrap();
+    let base = disk::base(&cache, 4 << 30).unwrap().path;
     let program = version::find().unwrap().path;
 
     let mut times = [const { Vec::new() }; VARIANTS.len()];

@@ -9,7 +9,7 @@ use isocost::environment::agent::{AgentListener, StopSignal, Watch};
 use isocost::environment::qemu::args::{Access, Board, Channels, Disk, QemuPlan, arguments};
 use isocost::environment::qemu::process::{Launch, QemuProcess};
 use isocost::environment::qemu::{QemuEnvironment, version};
-use isocost::environment::{Environment, Instance, RunContext};
+use isocost::environment::{Environment, Instance, Prepared, RunContext};
 use isocost::image::{disk, guest, kernel, tsc};
 use isocost::measure::clock::Instant;
 use isocost::measure::counters::device::Device;
@@ -47,12 +47,26 @@ fn environment(machine: Machine, disk: DiskFormat, scratch: &Path) -> Option<Qem
     let mut made = QemuEnvironment::new("vm", &spec, context);
     let prepared = version::find().map_err(|e| e.to_string());
     match prepared.and_then(|_| made.prepare().map_err(|e| e.to_string())) {
-        Ok(_) => Some(made),
+        Ok(prepared) => {
+            says_what_is_started(&prepared);
+            Some(made)
+        }
         Err(why) => {
             assert!(std::env::var_os("CI").is_none(), "CI is set, and {why}");
             eprintln!("SKIPPED agent_qemu: {why}");
             None
         }
+    }
+}
+
+/// What run.json has of it: the whole command line, and a digest of each thing it is made of.
+fn says_what_is_started(prepared: &Prepared) {
+    let fact = |name: &str| &prepared.facts.iter().find(|(known, _)| known == name).unwrap().1;
+    for word in ["INSTANCE/layer", "virtserialport", "isa-debugcon", "INSTANCE/monitor", "cache="] {
+        assert!(fact("qemu.arguments").contains(word), "{word}: {}", fact("qemu.arguments"));
+    }
+    for name in ["kernel.sha256", "initramfs.sha256", "disk.digest"] {
+        assert!(fact(name).len() == 64 && fact(name).bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
     }
 }
 
@@ -93,6 +107,7 @@ fn every_machine_and_disk_is_ready_inspected_and_ended() {
         let mut instance = booted(&mut environment);
         eprintln!("{machine:?}: {:?}", instance.start());
         sense::span(instance.start(), PATIENT).unwrap();
+        assert!(instance.layer().took.unwrap() > Duration::from_micros(100), "{:?}", instance.layer());
         clocks_agree(&mut *instance);
         size_is_seen(&mut *instance);
         let end = instance.stop().unwrap();
@@ -219,7 +234,7 @@ fn a_guest_that_is_hung_up_on_powers_itself_off() {
     std::fs::write(at("initramfs"), initramfs.unwrap()).unwrap();
     let mut words = guest::boot_line(Machine::Microvm, tsc::host_tsc_khz()).unwrap();
     words.extend(["isocost.layer=/dev/vda".into(), "isocost.off=reboot".into()]);
-    let path = disk::overlay_qcow2(&disk::base(&cache, 4 << 30).unwrap(), scratch.path()).unwrap();
+    let path = disk::overlay_qcow2(&disk::base(&cache, 4 << 30).unwrap().path, scratch.path()).unwrap();
     let plan = QemuPlan {
         board: Board {
             machine: Machine::Microvm,

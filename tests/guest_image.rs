@@ -122,7 +122,7 @@ fn an_overlay_is_small_and_knows_its_base() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let base = disk::base(folder.path(), 256 << 20).unwrap();
+    let base = disk::base(folder.path(), 256 << 20).unwrap().path;
     let overlay = disk::overlay_qcow2(&base, folder.path()).unwrap();
     assert!(disk::allocated_bytes(&overlay).unwrap() < 1 << 20);
     let info = std::process::Command::new("qemu-img")

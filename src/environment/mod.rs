@@ -104,6 +104,7 @@ pub const ARTEFACTS: &[&str] = &[
     "kernel.booted.sha256",
     "kernel.line",
     "initramfs.sha256",
+    "disk.digest",
     "disk.cache",
 ];
 
@@ -231,13 +232,15 @@ pub struct Layer {
     pub host_path: PathBuf,
     /// What it is: `overlay2`, `qcow2`, `raw`, `directory`.
     pub driver: String,
+    /// How long it took to make, where that was before the start and is in no start.
+    pub took: Option<Duration>,
 }
 
 impl Layer {
     /// A new one.
     #[must_use]
     pub fn new(host_path: &Path, driver: &str) -> Self {
-        Self { host_path: host_path.to_owned(), driver: driver.to_owned() }
+        Self { host_path: host_path.to_owned(), driver: driver.to_owned(), took: None }
     }
 }
 

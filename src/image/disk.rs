@@ -13,7 +13,7 @@ use super::error::ImageError;
 use super::program::Program;
 
 pub use copy::raw_copy;
-pub use make::{base, from_tree};
+pub use make::{Base, base, from_tree};
 
 const QEMU_IMG: Program =
     Program { name: "qemu-img", package: "qemu-utils", next: "look at the space left in the folder" };

@@ -131,6 +131,11 @@ pub const CATALOGUE: &[Metric] = &[
         STAMP,
         "From asking for the instance to the return of the call that starts it (spawn, the API's start)",
     ),
+    time(
+        "startup.layer",
+        STAMP,
+        "VM: making the instance's writable layer, before the start is asked for and in no start; a container's is made inside its start",
+    ),
     time("startup.phase.exec", SHARED, "Native: from the call to spawn to the agent's first instruction"),
     time("startup.phase.create", STAMP, "Container: the API's create call"),
     time(

@@ -78,7 +78,10 @@ pub(super) fn run(
         }
     };
     match start::samples(&piece, instance.start(), &instance.marks(), cell.deadlines.start) {
-        Ok((samples, tree)) => log.take(samples, vec![Record::Start(tree)])?,
+        Ok((mut samples, tree)) => {
+            samples.extend(start::layer(&piece, instance.layer()));
+            log.take(samples, vec![Record::Start(tree)])?;
+        }
         Err(failure) => {
             log.take(piece.failed(&log.seen.of(&cell.at.environment, "start"), &failure), Vec::new())?
         }

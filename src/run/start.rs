@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::log::Piece;
+use crate::environment::Layer;
 use crate::journal::StartRecord;
 use crate::measure::clock::Instant;
 use crate::measure::metric;
@@ -44,6 +45,11 @@ pub(super) fn samples(
         marks,
     };
     Ok((samples, record))
+}
+
+/// What was made before the start.
+pub(super) fn layer(piece: &Piece<'_>, layer: &Layer) -> Option<Sample> {
+    layer.took.map(|took| piece.sample("startup.layer", Ok(took.as_secs_f64() * 1e3)))
 }
 
 /// An end's samples.

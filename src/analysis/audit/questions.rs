@@ -146,7 +146,7 @@ pub(super) const ALL: &[Question] = &[
     question(
         Subject::Storage,
         storage,
-        |_, _| "each stores its layer in its own way: that is what is compared",
+        |_, _| "each stores its layer in its own way: that is what is compared; what a machine's took before its start is startup.layer",
     ),
     Question {
         alike: Some(|a, b| in_both(a, b, |_, one| io_mode(one))),
@@ -269,17 +269,18 @@ fn confinement(side: &Side<'_>) -> String {
 fn storage(side: &Side<'_>) -> Option<String> {
     let host = side.run.host.scratch_file_system.as_deref();
     match &side.spec.kind {
-        KindSpec::Native(_) => Some(format!("a folder on {}", host?)),
+        KindSpec::Native(_) => Some(format!("a folder on {}, made before the start", host?)),
         KindSpec::Docker(_) => {
             let below = side.fact("storage.file-system").map(|below| format!(" on {below}"));
-            Some(format!("{}{}", side.fact("storage.driver")?, below.unwrap_or_default()))
+            let below = below.unwrap_or_default();
+            Some(format!("{}{below}, made in the start", side.fact("storage.driver")?))
         }
         KindSpec::Qemu(spec) => {
             let format = match spec.disk {
                 DiskFormat::Qcow2 => "a qcow2 image",
                 DiskFormat::Raw => "a raw image",
             };
-            Some(format!("{format} on {}", host?))
+            Some(format!("{format} on {}, made before the start", host?))
         }
     }
 }

@@ -108,6 +108,21 @@ pub struct Channels {
     pub console: Option<Console>,
 }
 
+impl Channels {
+    /// All of them, as sockets in this folder.
+    #[must_use]
+    pub fn below(folder: &Path) -> Self {
+        let at = |name: &str| folder.join(name);
+        Self {
+            agent: Some(at("agent")),
+            first_instruction: Some(at("first")),
+            firmware: Some(at("firmware")),
+            monitor: Some(at("monitor")),
+            console: Some(Console::Socket(at("console"))),
+        }
+    }
+}
+
 /// Where the serial console goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Console {

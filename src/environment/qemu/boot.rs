@@ -4,7 +4,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::{Channels, Console, QemuPlan, arguments};
+use super::args::{Channels, QemuPlan, arguments};
 use super::error::QemuError;
 use super::process::{Launch, QemuProcess, nanos};
 use super::qmp::Monitor;
@@ -75,13 +75,7 @@ pub(crate) struct Start<'a> {
 /// By name; QEMU is dead and reaped then.
 pub(crate) fn start(start: &Start<'_>) -> Result<Started, Failure> {
     let at = |name: &str| start.folder.join(name);
-    let channels = Channels {
-        agent: Some(at("agent")),
-        first_instruction: Some(at("first")),
-        firmware: Some(at("firmware")),
-        monitor: Some(at("monitor")),
-        console: Some(Console::Socket(at("console"))),
-    };
+    let channels = Channels::below(start.folder);
     let fails = |error: QemuError| error.failure();
     let agent = AgentListener::bind(&at("agent"))
         .map_err(QemuError::io("make the socket", at("agent")))

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use tempfile::TempDir;
 
-use super::args::{Access, Board, Channels, QemuPlan, arguments};
+use super::args::{Access, Board, Channels, Disk, QemuPlan, arguments};
 use super::error::QemuError;
 use super::race::{self, Contest, Decision, Key};
 use super::version::{self, Binary};
 use crate::environment::{self, Prepared, RunContext};
+use crate::image::disk::Base;
 use crate::image::kernel::{Kernel, sha256_hex};
 use crate::image::{disk, guest, kernel, tsc};
 use crate::measure::sample::Accelerator;
-use crate::suite::{AcceleratorChoice, Machine, QemuSpec};
+use crate::suite::{AcceleratorChoice, DiskFormat, Machine, QemuSpec};
 
 /// The writable layer's size; a sparse file, so unused space costs nothing.
 const LAYER_BYTES: u64 = 4 << 30;
@@ -71,9 +72,11 @@ pub(crate) fn prepare(spec: &QemuSpec, context: &RunContext) -> Result<(Ready, P
     if plan.board.accelerator == Accelerator::Tcg {
         plan.append.push_str(&words);
     }
-    let access = access(&context.scratch, &base);
-    let prepared = describe(&qemu, &kernel, &plan, &sha256_hex(&initramfs), decision.as_ref(), access, &base);
-    Ok((Ready { qemu, plan, base, access, decision, folder }, prepared))
+    let access = access(&context.scratch, &base.path);
+    let shown = shown(&plan, spec.disk, access);
+    let made = Made { initramfs_sha256: &sha256_hex(&initramfs), base: &base, access, shown: &shown };
+    let prepared = describe(&qemu, &kernel, &plan, decision.as_ref(), &made);
+    Ok((Ready { qemu, plan, base: base.path, access, decision, folder }, prepared))
 }
 
 fn plan(
@@ -163,17 +166,31 @@ fn takes_direct(folder: &Path) -> bool {
     rustix::fs::open(file.path(), OFlags::RDWR | OFlags::DIRECT | OFlags::CLOEXEC, Mode::empty()).is_ok()
 }
 
+/// The plan with what each instance has of its own, in a folder of its own that is called so.
+fn shown(plan: &QemuPlan, format: DiskFormat, access: Access) -> QemuPlan {
+    let folder = Path::new("INSTANCE");
+    let disks = vec![Disk { path: folder.join("layer"), format, access, read_only: false }];
+    QemuPlan { disks, channels: Channels::below(folder), ..plan.clone() }
+}
+
+/// What instances share, and how they will be started.
+struct Made<'a> {
+    initramfs_sha256: &'a str,
+    base: &'a Base,
+    access: Access,
+    shown: &'a QemuPlan,
+}
+
 fn describe(
     qemu: &Binary,
     kernel: &Kernel,
     plan: &QemuPlan,
-    initramfs_sha256: &str,
     decision: Option<&Decision>,
-    access: Access,
-    base: &Path,
+    made: &Made<'_>,
 ) -> Prepared {
     let host = rustix::system::uname().release().to_string_lossy().into_owned();
-    let line = arguments(plan).iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    let line =
+        arguments(made.shown).iter().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
     let explained = decision.map_or_else(|| "TCG was asked for".to_owned(), Decision::explain);
     let facts = [
         ("qemu", qemu.banner.clone()),
@@ -188,8 +205,9 @@ fn describe(
         ("kernel.booted", plan.kernel.display().to_string()),
         ("kernel.booted.sha256", booted_sha256(kernel, &plan.kernel).to_owned()),
         ("kernel.line", plan.append.clone()),
-        ("initramfs.sha256", initramfs_sha256.to_owned()),
-        ("disk.cache", access.shown().into()),
+        ("initramfs.sha256", made.initramfs_sha256.to_owned()),
+        ("disk.digest", made.base.digest.clone()),
+        ("disk.cache", made.access.shown().into()),
         ("host.kernel", host.clone()),
     ];
     let mut warnings = kernel.warnings.clone();
@@ -199,11 +217,11 @@ fn describe(
             kernel.release
         ));
     }
-    if access == Access::Cached {
+    if made.access == Access::Cached {
         warnings.push("the disk goes through the host's page cache: its file system has no O_DIRECT".into());
     }
     Prepared {
-        image_bytes: image_bytes(plan, base),
+        image_bytes: image_bytes(plan, &made.base.path),
         facts: facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         warnings,
     }

@@ -26,18 +26,27 @@ const UUID: &str = "69736f63-6f73-7400-8000-000000000001";
 /// A time other than now; 0 would mean 'not set'.
 const FAKE_TIME: (&str, &str) = ("E2FSPROGS_FAKE_TIME", "1");
 
-/// An empty ext4 image of `bytes`, read-only, made once in `cache`; returns its path. A damaged one is made again.
+/// A base image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// Where it is.
+    pub path: PathBuf,
+    /// SHA-256 of its length and of each block that is not all zeros, with its place: the same for the same contents.
+    pub digest: String,
+}
+
+/// An empty ext4 image of `bytes`, read-only, made once in `cache`. A damaged one is made again.
 ///
 /// # Errors
 /// Where mke2fs is missing or fails.
-pub fn base(cache: &Path, bytes: u64) -> Result<PathBuf, ImageError> {
+pub fn base(cache: &Path, bytes: u64) -> Result<Base, ImageError> {
     let folder = LockedFolder::of(cache, LAYOUT)?;
     let path = folder.path().join(format!("ext4-{bytes}.raw"));
-    let digest = path.with_extension("digest");
-    let kept = std::fs::read_to_string(&digest).ok();
-    if let (Some(kept), Ok(found)) = (kept, sparse_digest(&path)) {
-        if kept == found {
-            return Ok(path);
+    let beside = path.with_extension("digest");
+    let kept = std::fs::read_to_string(&beside).ok();
+    if let (Some(kept), Ok(digest)) = (kept, sparse_digest(&path)) {
+        if kept == digest {
+            return Ok(Base { path, digest });
         }
         tracing::warn!(path = %path.display(), "the kept base image was damaged and is made again");
     }
@@ -48,10 +57,10 @@ pub fn base(cache: &Path, bytes: u64) -> Result<PathBuf, ImageError> {
     thin_copy(&formatted, &made)?;
     std::fs::set_permissions(&made, Permissions::from_mode(0o444))
         .map_err(ImageError::io("protect", &made))?;
-    let found = sparse_digest(&made)?;
+    let digest = sparse_digest(&made)?;
     std::fs::rename(&made, &path).map_err(ImageError::io("create", &path))?;
-    super::write_whole(&digest, found.as_bytes())?;
-    Ok(path)
+    super::write_whole(&beside, digest.as_bytes())?;
+    Ok(Base { path, digest })
 }
 
 /// An ext4 image `image` of `bytes` with the files of `tree`: a folder, or a tar file (which only root can unpack
