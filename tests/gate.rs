@@ -336,4 +336,10 @@ fn a_run_that_was_killed_is_continued() {
     journal::write_run(&interrupted, &record).unwrap();
     let other = isocost(&place, &["run", "--resume", "other"]);
     assert!(other.code == 2 && other.stderr.contains("another host"), "{other:?}");
+    // A plan that this host cannot do.
+    let mut record = before.record.clone();
+    record.plan.suite.limits.cpus = 4096;
+    journal::write_run(&interrupted, &record).unwrap();
+    let large = isocost(&place, &["run", "--resume", "other"]);
+    assert!(large.code == 2 && large.stderr.contains("plan.suite.limits.cpus"), "{large:?}");
 }

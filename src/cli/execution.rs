@@ -85,6 +85,7 @@ pub(super) fn resume(folder: &Path, how: &How, console: Console, cache: &Path) -
             record.run_id
         )));
     }
+    asked::plan_again(&record.plan, how, &folder.join(journal::RUN_FILE))?;
     let options = options(how, Output::Folder(folder.to_owned()), cache)?;
     run::can_go_on(&cut, &options)?;
     console.note(&format!("continuing {} of {}", record.run_id, record.plan.suite.name));
