@@ -103,7 +103,8 @@ fn prometheus_parses_what_is_written_as_openmetrics() {
     );
 }
 
-/// Sixty runs whose start becomes 30 % slower with run 40: Otava reads file and configuration, and sees it.
+/// Sixty runs, of which one lacks a figure, whose start becomes 30 % slower with run 40: Otava reads file and configuration,
+/// and sees it.
 #[test]
 fn otava_reads_its_csv_and_configuration() {
     let Some(bin) = python("otava") else { return };
@@ -111,20 +112,27 @@ fn otava_reads_its_csv_and_configuration() {
     let runs: Vec<Results> = (0..60)
         .map(|hour| {
             let level = if hour < 40 { 100.0 } else { 130.0 };
-            results(hour, level + f64::from((hour as i32 * 7919) % 13) / 10.0)
+            let mut one = results(hour, level + f64::from((hour as i32 * 7919) % 13) / 10.0);
+            if hour != 7 {
+                one.figures.push(Figure { measure: "end.total".into(), ..one.figures[0].clone() });
+            }
+            one
         })
         .collect();
-    std::fs::write(dir.path().join("runs.csv"), otava::write(&runs).unwrap()).unwrap();
+    let left_out = otava::left_out(&runs);
+    assert!(
+        matches!(&left_out[..], [one] if one.ends_with("1 of 60 runs lack it; all since then have it: --newest 52"))
+    );
+    std::fs::write(dir.path().join(otava::FILE), otava::write(&runs).unwrap()).unwrap();
     let configuration = dir.path().join("otava.yaml");
-    let file = dir.path().join("runs.csv");
-    std::fs::write(&configuration, otava::configuration(&runs, "isocost", file.to_str().unwrap()).unwrap())
-        .unwrap();
+    std::fs::write(&configuration, otava::configuration(&runs, "isocost", otava::FILE).unwrap()).unwrap();
     let mut command = Command::new(bin.join("otava"));
     command.args(["analyze", "isocost", "--since", "2024-01-01", "--config-file"]).arg(&configuration);
     let said = command.current_dir(dir.path()).output().unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     assert!(said.status.success(), "{text}");
     assert!(text.contains("startup.ready") && text.contains("+29"), "{text}");
+    assert!(text.contains("cpu.integer.rate") && !text.contains("end.total"), "{text}");
 }
 
 /// Each file twice, the second time as a copy that was touched: nothing is lost, and nothing is there twice.

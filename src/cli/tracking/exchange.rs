@@ -40,6 +40,14 @@ pub(super) fn read(path: &Path, format: Import, source: &Source) -> Result<Impor
     read.map(Imported::each_figure_once).map_err(|e| at(&e))
 }
 
+/// What of the runs has no place in the format, each in a sentence.
+pub(super) fn left_out(runs: &[Results], format: Export) -> Vec<String> {
+    match format {
+        Export::Otava => otava::left_out(runs),
+        _ => Vec::new(),
+    }
+}
+
 /// Runs, oldest first, as a file's bytes.
 pub(super) fn write(runs: &[Results], format: Export) -> Result<Vec<u8>, FormatError> {
     let newest = || {
@@ -53,7 +61,7 @@ pub(super) fn write(runs: &[Results], format: Export) -> Result<Vec<u8>, FormatE
         Export::Nyrkio => nyrkio::write(runs)?,
         Export::Openmetrics => openmetrics::write(newest()?)?,
         Export::Otava => otava::write(runs)?,
-        Export::OtavaConfiguration => otava::configuration(runs, "isocost", "history.csv")?,
+        Export::OtavaConfiguration => otava::configuration(runs, "isocost", otava::FILE)?,
         Export::Parquet => return parquet::write(runs),
     };
     Ok(text.into_bytes())

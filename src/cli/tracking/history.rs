@@ -314,6 +314,9 @@ fn export(
 ) -> Result<Exit, Refusal> {
     let results = History::open_existing(place)?.results(selection)?;
     let bytes = exchange::write(&results, format).map_err(|e| Refusal::usage(e.to_string()))?;
+    for what in exchange::left_out(&results, format) {
+        console.note(&format!("left out: {what}"));
+    }
     match (output, String::from_utf8(bytes)) {
         (Some(path), Ok(text)) => exchange::put(path, text.as_bytes())?,
         (Some(path), Err(binary)) => exchange::put(path, binary.as_bytes())?,

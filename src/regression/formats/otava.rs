@@ -1,7 +1,7 @@
 //! Otava's CSV: `time,commit,` and a column for each metric, a row for each run; direction and unit stand in its
 //! configuration, which is written beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::{joined, split};
 use super::{Figure, FormatError, Imported, Results, Source};
@@ -15,17 +15,20 @@ const TIMES: [&str; 4] = ["time", "timestamp", "date", "datetime"];
 /// Columns that hold the commit.
 const COMMITS: [&str; 4] = ["commit", "git_commit", "revision", "version"];
 
-/// The runs' figures, one row a run; a figure that a run lacks is an empty cell.
+/// The name of that CSV in its configuration, and in docs/formats.md.
+pub const FILE: &str = "runs.csv";
+
+/// The figures that all runs have, one row a run: an empty cell costs Otava the whole test. A run without any figure has no row.
 ///
 /// # Errors
-/// A figure that is not finite, or none at all.
+/// A figure that is not finite, or none that all runs have.
 pub fn write(runs: &[Results]) -> Result<String, FormatError> {
     let columns = columns(runs)?;
     let failed = |detail: String| FormatError::Malformed { format: FORMAT, detail };
     let mut csv = csv::Writer::from_writer(Vec::new());
     let head = ["time", "commit", "branch"].into_iter().map(str::to_owned).chain(columns.keys().cloned());
     csv.write_record(head).map_err(|e| failed(e.to_string()))?;
-    for run in runs {
+    for run in measured(runs) {
         let own: BTreeMap<String, f64> =
             run.figures.iter().map(|figure| (joined(figure), figure.value)).collect();
         let cells = columns.keys().map(|name| own.get(name).map(f64::to_string).unwrap_or_default());
@@ -36,6 +39,29 @@ pub fn write(runs: &[Results]) -> Result<String, FormatError> {
     }
     let bytes = csv.into_inner().map_err(|e| failed(e.to_string()))?;
     String::from_utf8(bytes).map_err(|e| failed(e.to_string()))
+}
+
+/// What [`write()`] leaves out, each in a sentence that says how to have it.
+#[must_use]
+pub fn left_out(runs: &[Results]) -> Vec<String> {
+    let mut said: Vec<String> = runs
+        .iter()
+        .filter(|run| run.figures.is_empty())
+        .map(|run| format!("the run of {}: it has no figure", run.at))
+        .collect();
+    let rows: Vec<&Results> = measured(runs).collect();
+    for (name, seen) in seen(&rows).into_iter().filter(|(_, seen)| seen.rows.len() < rows.len()) {
+        // Runs without a figure are among those that are selected.
+        let since = (0..rows.len()).rev().find(|row| !seen.rows.contains(row)).map_or(0, |row| row + 1);
+        let newest = rows.get(since).and_then(|first| runs.iter().position(|run| std::ptr::eq(run, *first)));
+        let way = match newest {
+            Some(first) => format!("; all since then have it: --newest {}", runs.len() - first),
+            None => ", the newest among them".to_owned(),
+        };
+        let lacking = rows.len() - seen.rows.len();
+        said.push(format!("{name}: {lacking} of {} runs lack it{way}", rows.len()));
+    }
+    said
 }
 
 /// Otava's configuration for that file: what each column is, and which way is good.
@@ -61,12 +87,36 @@ pub fn configuration(runs: &[Results], test: &str, file: &str) -> Result<String,
 
 fn columns(runs: &[Results]) -> Result<BTreeMap<String, &Figure>, FormatError> {
     runs.iter().try_for_each(|run| run.check(FORMAT))?;
-    let columns: BTreeMap<String, &Figure> =
-        runs.iter().flat_map(|run| &run.figures).map(|figure| (joined(figure), figure)).collect();
+    let rows: Vec<&Results> = measured(runs).collect();
+    let whole = seen(&rows).into_iter().filter(|(_, seen)| seen.rows.len() == rows.len());
+    let columns: BTreeMap<String, &Figure> = whole.map(|(name, seen)| (name, seen.newest)).collect();
     if columns.is_empty() {
-        return Err(FormatError::Empty { format: FORMAT, hint: None });
+        let hint = "all runs have to have it; select such with --newest N, --since TIME or --branch NAME";
+        return Err(FormatError::Empty { format: FORMAT, hint: Some(hint).filter(|_| !rows.is_empty()) });
     }
     Ok(columns)
+}
+
+fn measured(runs: &[Results]) -> impl Iterator<Item = &Results> {
+    runs.iter().filter(|run| !run.figures.is_empty())
+}
+
+/// One column, and the rows that have it.
+struct Seen<'a> {
+    newest: &'a Figure,
+    rows: BTreeSet<usize>,
+}
+
+fn seen<'a>(rows: &[&'a Results]) -> BTreeMap<String, Seen<'a>> {
+    let mut all = BTreeMap::new();
+    for (row, run) in rows.iter().enumerate() {
+        for figure in &run.figures {
+            let seen = all.entry(joined(figure)).or_insert(Seen { newest: figure, rows: BTreeSet::new() });
+            seen.newest = figure;
+            seen.rows.insert(row);
+        }
+    }
+    all
 }
 
 /// The runs of a file. A column is a metric where all its cells are numbers or empty.
@@ -136,8 +186,34 @@ mod tests {
     #[test]
     fn rows_columns_and_the_configuration() {
         let runs = examples::history();
-        let configuration = configuration(&runs, "isocost", "runs.csv").unwrap();
+        let configuration = configuration(&runs, "isocost", FILE).unwrap();
         insta::assert_snapshot!(format!("{}\n{configuration}", write(&runs).unwrap()));
+    }
+
+    #[test]
+    fn what_not_every_run_has_is_left_out_and_how_to_have_it_is_said() {
+        let [with, without] = &examples::history()[..] else { panic!("two runs") };
+        let mut empty = without.clone();
+        empty.figures.clear();
+        assert_eq!(left_out(&[with.clone(), with.clone()]), [] as [&str; 0]);
+        assert_eq!(
+            left_out(&[with.clone(), without.clone()]),
+            ["docker/image: disk.image: 1 of 2 runs lack it, the newest among them"]
+        );
+        let runs = [without.clone(), with.clone(), empty, with.clone()];
+        assert_eq!(
+            left_out(&runs),
+            [
+                "the run of 2024-03-01T11:00:00Z: it has no figure",
+                "docker/image: disk.image: 1 of 3 runs lack it; all since then have it: --newest 3"
+            ]
+        );
+        assert_eq!(write(&runs).unwrap().lines().count(), 4);
+        assert!(write(&runs[1..]).unwrap().contains("disk.image"));
+        let mut other = with.clone();
+        other.figures.iter_mut().for_each(|figure| figure.benchmark = "other".into());
+        let error = write(&[with.clone(), other]).unwrap_err().to_string();
+        assert!(error.contains("select such with --newest N"), "{error}");
     }
 
     #[test]
