@@ -229,6 +229,7 @@ fn histories_and_gates() {
         &["history", "import", "data.js"],
         &["history", "import", "--format", "otava", "data.js"],
         &["history", "import", "--format", "github-action-benchmark", "data.js"],
+        &["history", "import", "--format", "bencher", "/dev/zero"],
         &["history", "--smallest", "0"],
         &["history", "--since", "yesterday"],
         &["history", "--history", "not.db"],

@@ -12,6 +12,7 @@ use super::{sessions, words};
 use crate::analysis::calibrate::{self, Calibration, ENOUGH_SESSIONS};
 use crate::journal::Run;
 use crate::measure::host::Host;
+use crate::named_file::replace;
 
 /// In the cache.
 const FILE: &str = "calibration.json";
@@ -89,17 +90,11 @@ pub(super) fn of_host(host: &Host, cache: &Path) -> Result<Option<Calibration>, 
     Ok(Some(found).filter(|found| found.holds_for(host)))
 }
 
-/// As a whole: a reader sees the old one or the new one.
 fn write(file: &Path, found: &Calibration) -> Result<(), Refusal> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let text = serde_json::to_vec_pretty(found).map_err(|error| failed(file, "write", &error))?;
-    let written = std::fs::create_dir_all(folder)
-        .and_then(|()| tempfile::NamedTempFile::new_in(folder))
-        .and_then(|mut new| {
-            std::io::Write::write_all(&mut new, &text)?;
-            new.persist(file).map_err(|error| error.error)
-        });
-    written.map(|_| ()).map_err(|error| failed(file, "write", &error))
+    let written = std::fs::create_dir_all(folder).and_then(|()| replace(file, |to| to.write_all(&text)));
+    written.map_err(|error| failed(file, "write", &error))
 }
 
 fn failed(file: &Path, doing: &str, why: &dyn std::fmt::Display) -> Refusal {

@@ -1,12 +1,11 @@
 //! The one place that writes files.
-//!
-//! Each file is written beside its place, put on disk, and renamed into it: a reader sees the old one or the new one.
 
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::plot::PngError;
+use crate::named_file;
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -76,25 +75,8 @@ impl<'a> Folder<'a> {
         fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
     ) -> Result<(), ReportError> {
         let path = self.folder.join(name);
-        self.replace(&path, fill).map_err(|e| ReportError::io(&path, e))?;
+        named_file::replace(&path, fill).map_err(|e| ReportError::io(&path, e))?;
         self.written.push(path);
-        Ok(())
-    }
-
-    fn replace(
-        &self,
-        path: &Path,
-        fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-    ) -> std::io::Result<()> {
-        let beside = tempfile::Builder::new().prefix(".report-").tempfile_in(self.folder)?;
-        let mut to = BufWriter::with_capacity(1 << 16, beside.as_file());
-        fill(&mut to)?;
-        to.flush()?;
-        drop(to);
-        // A temporary file is its owner's alone; a report is there to be copied and shown.
-        beside.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-        beside.as_file().sync_all()?;
-        beside.persist(path).map_err(|e| e.error)?;
         Ok(())
     }
 

@@ -1,12 +1,13 @@
 //! Files of other tools, and files for continuous integration.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use super::args::{Export, Import, Tell};
 use crate::cli::console::Console;
 use crate::cli::refusal::Refusal;
 use crate::measure::metric::Direction;
+use crate::named_file;
 use crate::regression::ci::{self, Findings};
 use crate::regression::formats::{
     FormatError, Imported, Results, Source, bencher, github_action_benchmark, lnt, nyrkio, openmetrics,
@@ -19,12 +20,13 @@ const MOST_BYTES: u64 = 1 << 30;
 /// The results in a file.
 pub(super) fn read(path: &Path, format: Import, source: &Source) -> Result<Imported, Refusal> {
     let at = |what: &dyn std::fmt::Display| Refusal::usage(format!("{}: {what}", path.display()));
-    let meta = std::fs::metadata(path).map_err(|e| at(&e))?;
-    if meta.len() > MOST_BYTES {
-        return Err(at(&"it is larger than 1 GiB; import it in parts"));
-    }
-    let text = std::fs::read_to_string(path).map_err(|e| at(&e))?;
-    let changed = meta.modified().ok().and_then(|time| jiff::Timestamp::try_from(time).ok());
+    let bytes = named_file::read(path, MOST_BYTES).map_err(|e| match e.kind() {
+        ErrorKind::FileTooLarge => at(&"it is larger than 1 GiB; import it in parts"),
+        _ => at(&e),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|e| at(&format!("it is no text: {e}")))?;
+    let changed = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    let changed = changed.and_then(|time| jiff::Timestamp::try_from(time).ok());
     let written = changed.unwrap_or_else(jiff::Timestamp::now);
     let read = match format {
         Import::Bencher => bencher::read(&text).map(|figures| Imported {
@@ -67,17 +69,12 @@ pub(super) fn write(runs: &[Results], format: Export) -> Result<Vec<u8>, FormatE
     Ok(text.into_bytes())
 }
 
-/// A file, whole or not at all.
+/// A file, whole or not at all, in a folder that is made where it is missing.
 pub(super) fn put(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
     let failed = |e: std::io::Error| Refusal::usage(format!("cannot write {}: {e}", path.display()));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = tempfile::Builder::new().prefix(".isocost-").tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(permissions).map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
+    named_file::replace(path, |to| to.write_all(bytes)).map_err(failed)
 }
 
 /// Findings into all files that were asked for, and those that the build's surroundings ask for.
