@@ -234,6 +234,8 @@ fn histories_and_gates() {
         &["history", "--since", "yesterday"],
         &["history", "--history", "not.db"],
         &["history", "--history", "mysql://host/base"],
+        &["history", "import", "nightly", "--history", ""],
+        &["history", "import", "nightly", "--history", ":memory:"],
         &["history", "export", "parquet"],
         &["history", "score", "nightly"],
     ];

@@ -40,6 +40,14 @@ pub enum HistoryError {
         /// What comes before `://`.
         scheme: String,
     },
+    /// No name at all.
+    #[error(
+        "--history or ISOCOST_HISTORY is empty; name a file, or postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+    )]
+    Nameless,
+    /// It would end with the command.
+    #[error("a history in memory ends with the command; name a file, ./:memory: for one of that name")]
+    InMemory,
     /// There is no history.
     #[error("there is no history at {place} yet; make one with: isocost history import DIR")]
     Missing {

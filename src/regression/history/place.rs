@@ -17,8 +17,14 @@ pub enum Place {
 impl TryFrom<&str> for Place {
     type Error = HistoryError;
 
-    /// `postgres://…` and `postgresql://…` are servers; what looks like another URL is nothing, and all else is a file.
+    /// `postgres://…` and `postgresql://…` are servers; what looks like another URL is nothing, and all else is a file. What
+    /// SQLite would keep in memory, or remove at once, is no history.
     fn try_from(setting: &str) -> Result<Self, HistoryError> {
+        match setting {
+            "" => return Err(HistoryError::Nameless),
+            ":memory:" => return Err(HistoryError::InMemory),
+            _ => {}
+        }
         match setting.split_once("://") {
             Some(("postgres" | "postgresql", _)) => Ok(Self::Server(setting.to_owned())),
             // The rest may hold a password.
@@ -66,6 +72,14 @@ mod tests {
         assert_eq!(format!("{server:?}"), server.to_string());
         assert_eq!(Place::try_from("postgres://db/perf").unwrap().to_string(), "postgres://db/perf");
         assert_eq!(Place::try_from("perf/history.db").unwrap(), Place::File("perf/history.db".into()));
+        let nameless = Place::try_from("").unwrap_err().to_string();
+        assert!(
+            nameless.contains("ISOCOST_HISTORY is empty") && nameless.contains("postgres://"),
+            "{nameless}"
+        );
+        let memory = Place::try_from(":memory:").unwrap_err().to_string();
+        assert!(memory.contains("./:memory:"), "{memory}");
+        assert_eq!(Place::try_from("./:memory:").unwrap(), Place::File("./:memory:".into()));
         let error = Place::try_from("mysql://ci:secret@db/perf").unwrap_err().to_string();
         assert!(error.contains("mysql") && !error.contains("secret"), "{error}");
     }
