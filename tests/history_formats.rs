@@ -176,4 +176,18 @@ fn files_of_others_are_taken_in_once_with_all_that_is_in_them() {
     }
     let listed = cli::run(dir.path(), &["history", "runs"]);
     assert_eq!(listed.stdout.lines().count(), 8, "{listed:?}");
+    // What they leave open is said for them, also of those that are there.
+    for (format, text, runs) in files {
+        std::fs::write(dir.path().join("named"), text).unwrap();
+        let flags = ["--format", format, "--commit", "a", "--of-branch", "main"];
+        let named = cli::run(dir.path(), &[&["history", "import", "named"][..], &flags].concat());
+        assert!(
+            named.stdout.starts_with(&format!("0 runs are new, {runs} were there")),
+            "{format}: {named:?}"
+        );
+    }
+    let listed = cli::run(dir.path(), &["history", "runs", "--branch", "main"]);
+    assert_eq!(listed.stdout.lines().count(), 8, "{listed:?}");
+    let other = cli::run(dir.path(), &["history", "import", "first", "--format", "otava", "--commit", "b"]);
+    assert!(other.stderr.contains("--commit changes nothing in first"), "{other:?}");
 }

@@ -17,8 +17,8 @@ use crate::regression::formats::{
 /// More than any history that people keep as one text file.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// The results in a file.
-pub(super) fn read(path: &Path, format: Import, source: &Source) -> Result<Imported, Refusal> {
+/// The results in a file; what `said` says is so of those that do not say it themselves.
+pub(super) fn read(path: &Path, format: Import, said: &Source) -> Result<Imported, Refusal> {
     let at = |what: &dyn std::fmt::Display| Refusal::usage(format!("{}: {what}", path.display()));
     let bytes = named_file::read(path, MOST_BYTES).map_err(|e| match e.kind() {
         ErrorKind::FileTooLarge => at(&"it is larger than 1 GiB; import it in parts"),
@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path, format: Import, source: &Source) -> Result<Impor
     let written = changed.unwrap_or_else(jiff::Timestamp::now);
     let read = match format {
         Import::Bencher => bencher::read(&text).map(|figures| Imported {
-            results: vec![Results { at: written, source: source.clone(), figures }],
+            results: vec![Results { at: written, source: Source::default(), figures }],
             left_out: Vec::new(),
             undated: true,
         }),
@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path, format: Import, source: &Source) -> Result<Impor
         Import::Nyrkio => nyrkio::read(&text),
         Import::Otava => otava::read(&text),
     };
-    read.map(Imported::each_figure_once).map_err(|e| at(&e))
+    Ok(read.map_err(|e| at(&e))?.said(said).each_figure_once())
 }
 
 /// What of the runs has no place in the format, each in a sentence.

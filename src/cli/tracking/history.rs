@@ -211,7 +211,7 @@ fn import(
     console: Console,
 ) -> Result<Exit, Refusal> {
     let (tally, unreadable) = match format {
-        Some(format) => (import_files(paths, format, &commit::with_the_code_here(said), place, console)?, 0),
+        Some(format) => (import_files(paths, format, said, place, console)?, 0),
         None => import_runs(paths, said, place, console)?,
     };
     let Tally { new, known, replaced, shorter, nameless } = tally;
@@ -234,17 +234,27 @@ fn import(
     Ok(if unreadable > 0 { Exit::Failed } else { Exit::Done })
 }
 
-/// All files are read before anything is written.
+/// All files are read before anything is written. One that never names a commit was measured just now.
 fn import_files(
     paths: &[PathBuf],
     format: Import,
-    source: &Source,
+    said: Source,
     place: &Place,
     console: Console,
 ) -> Result<Tally, Refusal> {
+    type Said = fn(&Source) -> &Option<String>;
+    let flags: [(&str, Said); 2] = [("--commit", |said| &said.commit), ("--of-branch", |said| &said.branch)];
+    let asked = said.clone();
+    let said = if format == Import::Bencher { commit::with_the_code_here(said) } else { said };
     let mut files = Vec::new();
     for path in paths {
-        let imported = exchange::read(path, format, source)?;
+        let imported = exchange::read(path, format, &said)?;
+        for (flag, value) in flags.iter().filter(|(_, value)| value(&asked).is_some()) {
+            if !imported.results.iter().any(|one| value(&one.source) == value(&asked)) {
+                let file = path.display();
+                console.note(&format!("{flag} changes nothing in {file}: its results say that themselves"));
+            }
+        }
         for what in &imported.left_out {
             console.note(&format!("left out: {}: {what}", path.display()));
         }

@@ -26,6 +26,19 @@ pub struct Source {
     pub machine: Option<String>,
 }
 
+impl Source {
+    /// With what another says where this one is silent.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        Self {
+            commit: self.commit.or_else(|| other.commit.clone()),
+            branch: self.branch.or_else(|| other.branch.clone()),
+            repository: self.repository.or_else(|| other.repository.clone()),
+            machine: self.machine.or_else(|| other.machine.clone()),
+        }
+    }
+}
+
 /// One figure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
@@ -59,6 +72,15 @@ pub struct Imported {
 }
 
 impl Imported {
+    /// What `said` says is so of every result that does not say it itself.
+    #[must_use]
+    pub fn said(mut self, said: &Source) -> Self {
+        for run in &mut self.results {
+            run.source = std::mem::take(&mut run.source).or(said);
+        }
+        self
+    }
+
     /// Leaves out what a run has twice under one name: a line has one value a run. Each is named.
     #[must_use]
     pub fn each_figure_once(mut self) -> Self {

@@ -24,16 +24,21 @@ impl History {
         let entries = entries(imported, format);
         entries.iter().try_for_each(check)?;
         let mut all = vec![Added::Known; entries.len()];
+        // Each row stands for one result of the file: two that are equal are two rows.
+        let mut taken = HashSet::new();
         for alike in alike(&entries, imported.undated) {
             let mut known = self.known.clone();
             let some: Vec<&Entry> = alike.iter().map(|&place| &entries[place]).collect();
             // One file at a time: what another one adds meanwhile may be the same.
             let added = transaction(self.connection.as_mut(), true, |connection| {
                 known.clone_from(&self.known);
-                put(connection, &mut known, &some, imported.undated)
+                let mut taken = taken.clone();
+                Ok((put(connection, &mut known, &some, imported.undated, &mut taken)?, taken))
             });
             let added = added.map_err(|trouble| trouble.at(&self.place, "take in a file's results"))?;
             self.known = known;
+            let (added, now) = added;
+            taken = now;
             alike.into_iter().zip(added).for_each(|(place, added)| all[place] = added);
         }
         Ok(all)
@@ -61,6 +66,8 @@ struct There {
     id: i64,
     digest: String,
     started_at: jiff::Timestamp,
+    /// Does it leave open what the file's result says of itself?
+    nameless: bool,
     /// Its figures; asked for only where they matter.
     figures: Option<BTreeSet<String>>,
 }
@@ -71,20 +78,21 @@ fn put(
     known: &mut Known,
     entries: &[&Entry],
     undated: bool,
+    taken: &mut HashSet<i64>,
 ) -> Result<Vec<Added>, Trouble> {
     let Some(first) = entries.first() else { return Ok(Vec::new()) };
     let mut there = there(connection, first, undated)?;
-    // Each row stands for one result of the file: two that are equal are two rows.
-    let mut taken = HashSet::new();
+    there.retain(|one| !taken.contains(&one.id));
     let mut done: Vec<Option<Added>> = vec![None; entries.len()];
     // What is there as it is comes first, so that no other takes its row for having grown.
-    let mut by_digest: HashMap<&str, Vec<i64>> = HashMap::new();
+    let mut by_digest: HashMap<&str, Vec<&There>> = HashMap::new();
     for one in there.iter().rev() {
-        by_digest.entry(&one.digest).or_default().push(one.id);
+        by_digest.entry(&one.digest).or_default().push(one);
     }
     for (entry, done) in entries.iter().zip(&mut done) {
-        if let Some(id) = by_digest.get_mut(entry.digest.as_str()).and_then(Vec::pop) {
-            taken.insert(id);
+        if let Some(one) = by_digest.get_mut(entry.digest.as_str()).and_then(Vec::pop) {
+            taken.insert(one.id);
+            name(connection, one, entry)?;
             *done = Some(Added::Known);
         }
     }
@@ -100,34 +108,59 @@ fn put(
                 Added::Replaced
             }
             Some((place, added)) => {
-                taken.insert(there.remove(place).id);
+                let one = there.remove(place);
+                taken.insert(one.id);
+                name(connection, &one, entry)?;
                 added
             }
-            None => insert(connection, known, entry, &mut taken)?,
+            None => insert(connection, known, entry, taken)?,
         });
     }
     Ok(done.into_iter().flatten().collect())
 }
 
+/// Those first that say the same of themselves. Of a branch or machine, and of a commit where there is a time, one of the two may
+/// say nothing: it was named at one import of the file and not at another.
 fn there(connection: &mut dyn Connection, like: &Entry, undated: bool) -> Result<Vec<There>, Trouble> {
-    let text = |text: &Option<String>| Value::from(text.clone().unwrap_or_default().as_str());
-    let source = &like.source;
-    let mut sql = "SELECT id, digest, started_at FROM run WHERE origin = $1 AND COALESCE(commit_id, '') = $2
-        AND COALESCE(branch, '') = $3 AND COALESCE(machine, '') = $4"
-        .to_owned();
-    let mut values =
-        vec![like.origin.as_str().into(), text(&source.commit), text(&source.branch), text(&source.machine)];
-    if !undated {
-        sql += " AND started_at = $5";
+    let said = [&like.source.commit, &like.source.branch, &like.source.machine]
+        .map(|text| text.clone().unwrap_or_default());
+    let mut sql =
+        "SELECT id, digest, started_at, COALESCE(commit_id, ''), COALESCE(branch, ''), COALESCE(machine, '')
+        FROM run WHERE origin = $1"
+            .to_owned();
+    let mut values: Vec<Value> = vec![like.origin.as_str().into()];
+    if undated {
+        sql += " AND COALESCE(commit_id, '') = $2";
+        values.push(said[0].as_str().into());
+    } else {
+        sql += " AND started_at = $2";
         values.push(like.started_at.as_microsecond().into());
     }
     let rows = connection.query(&format!("{sql} ORDER BY id"), &values)?;
-    rows.iter()
-        .map(|row| {
-            let started_at = time(row.integer(2)?)?;
-            Ok(There { id: row.integer(0)?, digest: row.text(1)?, started_at, figures: None })
-        })
-        .collect()
+    let mut found = Vec::new();
+    for row in &rows {
+        let theirs = [row.text(3)?, row.text(4)?, row.text(5)?];
+        let pairs = || said.iter().zip(&theirs).filter(|(own, theirs)| own != theirs);
+        if pairs().all(|(own, theirs)| own.is_empty() || theirs.is_empty()) {
+            let nameless = pairs().any(|(_, theirs)| theirs.is_empty());
+            let (id, digest, started_at) = (row.integer(0)?, row.text(1)?, time(row.integer(2)?)?);
+            found.push((pairs().count(), There { id, digest, started_at, nameless, figures: None }));
+        }
+    }
+    found.sort_by_key(|(open, _)| *open);
+    Ok(found.into_iter().map(|(_, one)| one).collect())
+}
+
+/// Says of a row which code it was, where it does not.
+fn name(connection: &mut dyn Connection, there: &There, entry: &Entry) -> Result<(), Trouble> {
+    if there.nameless {
+        let sql = "UPDATE run SET commit_id = COALESCE(commit_id, $1), branch = COALESCE(branch, $2),
+            machine = COALESCE(machine, $3) WHERE id = $4";
+        let source = &entry.source;
+        let said = [&source.commit, &source.branch, &source.machine].map(|text| text.as_deref().into());
+        connection.execute(sql, &[&said[..], &[there.id.into()]].concat())?;
+    }
+    Ok(())
 }
 
 /// The row that is this one before it grew, or after; `None` where all are others.

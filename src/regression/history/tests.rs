@@ -39,6 +39,34 @@ fn what_others_measured_comes_out_as_it_went_in() {
     assert_eq!(history.results(&newest).unwrap(), expected[2..]);
 }
 
+/// A branch that is named at another import of the same file is the branch of what is there.
+#[test]
+fn what_a_file_does_not_say_is_said_for_it_and_never_doubles_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = History::open(&file(&dir)).unwrap();
+    let said = |commit: Option<&str>, branch: &str| Source {
+        commit: commit.map(str::to_owned),
+        branch: Some(branch.to_owned()),
+        ..Source::default()
+    };
+    let main = imported().said(&said(Some("z"), "main"));
+    let commits: Vec<_> = main.results.iter().map(|one| one.source.commit.as_deref()).collect();
+    assert_eq!(commits, [Some("a"), Some("b"), Some("c")]);
+    let mut add = |imported: &Imported| history.add_file(imported, "otava").unwrap();
+    assert_eq!(add(&imported()), [Added::New; 3]);
+    assert_eq!(add(&main), [Added::Known; 3]);
+    assert_eq!(add(&imported()), [Added::Known; 3]);
+    assert_eq!(add(&imported().said(&said(None, "topic"))), [Added::New; 3]);
+    let both = "time,commit,branch,size\n2024-04-01,a,main,7\n2024-04-01,a,,7\n";
+    for added in [Added::New, Added::Known] {
+        assert_eq!(add(&otava::read(both).unwrap()), [added; 2]);
+    }
+    let of = |branch: &str| Selection { branch: Some(branch.to_owned()), ..Selection::default() };
+    assert_eq!(history.runs(&of("main")).unwrap().len(), 4);
+    assert_eq!(history.runs(&of("topic")).unwrap().len(), 3);
+    assert_eq!(history.runs(&Selection::default()).unwrap().len(), 8);
+}
+
 #[test]
 fn there_is_no_history_until_there_is_one() {
     let dir = tempfile::tempdir().unwrap();
