@@ -11,8 +11,13 @@ use super::{Findings, Outcome};
 /// The XML writer's, which a string does not give.
 pub fn junit(findings: &Findings) -> Result<String, quick_junit::SerializeError> {
     let mut report = Report::new(&findings.name);
-    let mut groups: Vec<&str> = findings.cases.iter().map(|case| case.group.as_str()).collect();
-    groups.dedup();
+    // Each once, in the order they come first: cases of one group need not follow each other.
+    let mut groups: Vec<&str> = Vec::new();
+    for case in &findings.cases {
+        if !groups.contains(&case.group.as_str()) {
+            groups.push(&case.group);
+        }
+    }
     for group in groups {
         let mut suite = TestSuite::new(group);
         for case in findings.cases.iter().filter(|case| case.group == group) {
@@ -42,7 +47,7 @@ pub fn junit(findings: &Findings) -> Result<String, quick_junit::SerializeError>
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::regression::ci::examples;
+    use crate::regression::ci::{Case, examples};
 
     #[test]
     fn a_reader_of_the_format_sees_every_case() {
@@ -50,6 +55,18 @@ mod tests {
         let report = Report::deserialize_from_str(&text).unwrap();
         assert_eq!((report.tests, report.failures, report.errors), (4, 1, 0));
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_group_that_comes_twice_is_one_suite() {
+        let mut findings = examples::findings();
+        let case = findings.cases[0].clone();
+        findings.cases = ["a", "b", "a"].map(|group| Case { group: group.into(), ..case.clone() }).into();
+        let report = Report::deserialize_from_str(&junit(&findings).unwrap()).unwrap();
+        let seen: Vec<_> =
+            report.test_suites.iter().map(|suite| (suite.name.as_str(), suite.tests)).collect();
+        assert_eq!(seen, [("a", 2), ("b", 1)]);
+        assert_eq!(report.tests, 3);
     }
 
     #[test]
