@@ -24,6 +24,8 @@ pub(super) struct Trouble {
 pub(super) enum TroubleKind {
     /// Another transaction was in the way; the same again may succeed.
     Again,
+    /// Another transaction was in the way for as long as anybody waits.
+    Busy,
     Damaged,
     Unreachable,
     Other,
@@ -37,7 +39,7 @@ impl Trouble {
     pub(super) fn at(self, place: &Place, doing: &'static str) -> HistoryError {
         let (place, detail) = (place.clone(), self.detail);
         match self.kind {
-            TroubleKind::Again => HistoryError::Busy { place, detail },
+            TroubleKind::Again | TroubleKind::Busy => HistoryError::Busy { place, detail },
             TroubleKind::Damaged => HistoryError::Damaged { place, detail },
             TroubleKind::Unreachable => HistoryError::Unreachable { place, detail },
             TroubleKind::Other => HistoryError::Database { place, doing, detail },

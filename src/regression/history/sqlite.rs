@@ -79,7 +79,11 @@ impl Connection for Sqlite {
 
     fn begin(&mut self, _alone: bool) -> Result<(), Trouble> {
         // IMMEDIATE: the lock is taken now, where waiting for it is possible. There is one writer anyway.
-        self.batch("BEGIN IMMEDIATE")
+        self.batch("BEGIN IMMEDIATE").map_err(|trouble| match trouble.kind {
+            // The database has been waiting all the while.
+            TroubleKind::Again => Trouble { kind: TroubleKind::Busy, ..trouble },
+            _ => trouble,
+        })
     }
 
     fn tables(&mut self) -> Result<Vec<String>, Trouble> {
@@ -132,4 +136,27 @@ fn trouble(error: rusqlite::Error) -> Trouble {
         _ => TroubleKind::Other,
     };
     Trouble { kind, detail: error.to_string() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::connection::transaction;
+    use super::*;
+
+    #[test]
+    fn the_lock_of_another_is_waited_for_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("history.db");
+        let mut other = Sqlite::open(&path, true).unwrap();
+        let mut own = Sqlite::open(&path, true).unwrap();
+        own.0.busy_timeout(Duration::from_millis(50)).unwrap();
+        other.begin(false).unwrap();
+        let began = std::time::Instant::now();
+        let trouble = transaction(&mut own, false, |_| Ok(())).unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert_eq!(trouble.kind, TroubleKind::Busy);
+        other.batch("ROLLBACK").unwrap();
+        transaction(&mut own, false, |_| Ok(())).unwrap();
+    }
 }
