@@ -12,6 +12,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::sessions::{each_id_once, folders};
 use crate::cli::words;
 use crate::regression::history::{Baseline, History, entry_of, pack};
+use crate::report::clean::sentence;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -70,20 +71,42 @@ fn show(all: &[Baseline], console: Console) -> Result<(), Refusal> {
         let lines: Vec<_> = all.iter().map(line).collect();
         return console.document("baseline", serde_json::json!({ "baselines": lines }));
     }
+    console.result(&text(all))
+}
+
+/// A name, a note and a run's id are whatever somebody wrote into the history.
+fn text(all: &[Baseline]) -> String {
     let mut text = String::new();
     for one in all {
         let note = one.note.as_deref().map(|note| format!("  {note}")).unwrap_or_default();
         let day = one.created_at.strftime("%Y-%m-%d %H:%M");
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}  {day}  {}{note}", one.name, sessions(&one.runs));
+        let _ =
+            writeln!(text, "{}", sentence(&format!("{}  {day}  {}{note}", one.name, sessions(&one.runs))));
         if all.len() == 1 {
             one.runs.iter().for_each(|run| {
-                let _ = writeln!(text, "  {run}");
+                let _ = writeln!(text, "  {}", sentence(run));
             });
         }
     }
     if all.is_empty() {
         text.push_str("no baselines; make one with: isocost baseline save NAME RUN…\n");
     }
-    console.result(&text)
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_a_history_cannot_steer_a_terminal() {
+        let one = Baseline {
+            name: "main\u{202e}".into(),
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            note: Some("red\u{1b}[31m\nline".into()),
+            runs: vec!["r\u{1b}]0;x\u{7}".into()],
+        };
+        assert_eq!(text(&[one]), "main�  1970-01-01 00:00  1 session  red�[31m�line\n  r�]0;x�\n");
+    }
 }
