@@ -189,6 +189,8 @@ fn a_candidate_is_held_against_a_baseline_by_its_name() {
     never_passes(&place, "a killed run", "has no end", &|journal| {
         journal.replace("{\"record\":\"end\"}\n", "")
     });
+    let cut = isocost(&place, &["baseline", "save", "cut", "elsewhere/1", "a-killed-run"]);
+    assert!(cut.code == 2 && cut.stderr.contains("isocost run --resume a-killed-run"), "{cut:?}");
     never_passes(&place, "NaN", "damaged", &|journal| {
         journal.replacen("\"value\":", "\"value\":NaN,\"x\":", 1)
     });
