@@ -1,6 +1,6 @@
 //! A run from its plan to its last record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -125,12 +125,13 @@ pub(super) fn resume_in(
     let cut = journal::read(folder)?;
     let Rest { plan, record, taken, images } = resume::rest(&cut, options)?;
     prepare::check(&plan)?;
-    let engine = prepare::engine(&plan);
+    // Of the whole plan: repeats need environments that no block of the rest may have.
+    let engine = prepare::engine(&record.plan);
     let registered = Registered::again(&options.cache, &record.run_id, engine.as_deref())?;
     let placement = surroundings.placement(plan.suite.limits.cpus);
     let context = prepare::context(&plan, options, &registered, placement);
     events(Event::Created { run_id: registered.run_id.clone(), folder: folder.to_owned() });
-    let ready = prepare::all(&plan, &context, registered.left(), &options.others, build, events)?;
+    let ready = prepare::all(&record.plan, &context, registered.left(), &options.others, build, events)?;
     resume::same(&record, &ready.records())?;
     let writer = Writer::resume(folder)?;
     let log = Log { measured: taken.0, failed: taken.1, ..Log::new(writer, events) };
@@ -164,8 +165,6 @@ struct Running<'a> {
     began: Instant,
     pace: Pace,
     repeats: Repeats,
-    /// Measured blocks of the part before it was cut off.
-    before: u32,
     images: BTreeMap<String, u64>,
     left_behind: Vec<String>,
 }
@@ -191,7 +190,7 @@ impl<'a> Running<'a> {
         let pace = Pace::new(plan);
         let other = |(id, other): (&String, &Other)| Some((id.clone(), sha256_hex(other.agent.as_ref()?)));
         let agents = given.options.others.iter().filter_map(other).collect();
-        let repeats = repeats(plan, given.options.repeats);
+        let repeats = repeats(plan, 0, given.options.repeats);
         let began = Instant::now();
         Self {
             given,
@@ -205,7 +204,6 @@ impl<'a> Running<'a> {
             began,
             pace,
             repeats,
-            before: 0,
             images,
             left_behind: Vec::new(),
         }
@@ -213,12 +211,16 @@ impl<'a> Running<'a> {
 
     /// Takes into account what the first part of it measured.
     fn goes_on_from(&mut self, cut: &journal::Run) {
-        let blocks: BTreeSet<u32> =
-            cut.samples.iter().filter(|sample| !sample.warm_up).map(|sample| sample.block).collect();
-        let measured = blocks.iter().filter(|block| cut.role(**block, false) == Role::Measured).count();
-        self.before = u32::try_from(measured).unwrap_or(u32::MAX);
-        let beyond = cut.repeats.iter().map(|repeat| repeat.block + 1).max().unwrap_or(0);
-        self.repeats.numbered_from(beyond);
+        let before = resume::before(cut);
+        self.repeats = repeats(self.plan, before.done.len(), self.given.options.repeats);
+        self.repeats.go_on(&before);
+        let count = |blocks: usize| u32::try_from(blocks).unwrap_or(u32::MAX);
+        let conditions = &mut self.record.conditions;
+        conditions.disturbed = count(before.disturbed.len());
+        conditions.repeated = count(cut.repeats.len());
+        conditions.replaced = count(before.replaced.len());
+        // It is told anew at the end, of both parts.
+        self.record.warnings.retain(|text| !text.contains(DISTURBED));
     }
 
     /// All blocks, and the end.
@@ -271,7 +273,7 @@ impl<'a> Running<'a> {
     /// Asked of what is on disk: a run that is read again later gives the same answer.
     fn is_precise(&self) -> bool {
         let Some(target) = self.record.conditions.precision else { return false };
-        precision::is_look(self.before + self.repeats.measured())
+        precision::is_look(self.repeats.measured())
             && journal::read(&self.folder).is_ok_and(|run| precision::enough(&run, target))
     }
 
@@ -457,7 +459,7 @@ impl<'a> Running<'a> {
             }
         };
         self.warn(format!(
-            "{disturbed} of {measured} blocks were disturbed by what is not part of them (load of others, steal, heat or \
+            "{disturbed} of {measured} blocks {DISTURBED} (load of others, steal, heat or \
              swapping; see `conditions` in journal.jsonl): {left}"
         ));
     }
@@ -479,9 +481,12 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Indices of repeats go on behind the plan's.
-fn repeats(plan: &Plan, limit: Option<u32>) -> Repeats {
-    let measured = plan.blocks.iter().filter(|block| block.role == Role::Measured).count();
+/// How the warning of [`Running::tell_of_disturbances`] is known again.
+const DISTURBED: &str = "were disturbed by what is not part of them";
+
+/// Indices of repeats go on behind the plan's. `before`: blocks that were measured before `plan`, which is what is left.
+fn repeats(plan: &Plan, before: usize, limit: Option<u32>) -> Repeats {
+    let measured = before + plan.blocks.iter().filter(|block| block.role == Role::Measured).count();
     let next = plan.blocks.iter().map(|block| block.index + 1).max().unwrap_or(0);
     Repeats::new(u32::try_from(measured).unwrap_or(u32::MAX), limit, next)
 }

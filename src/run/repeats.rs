@@ -4,7 +4,7 @@
 //! environment is favoured. A disturbed block is left out only when an undisturbed one stands for it; a repeat that was
 //! disturbed too is left out itself. So as many blocks are analysed as were planned, whatever the host did.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A run's repeats, as far as it has come.
 #[derive(Debug)]
@@ -17,6 +17,28 @@ pub(super) struct Repeats {
     waiting: VecDeque<u32>,
     /// The index of the next repeat.
     next: u32,
+}
+
+/// What the part of a run that was cut off had come to.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// Measured blocks of the plan that were done, in their order.
+    pub done: Vec<u32>,
+    /// Blocks of the plan that were disturbed.
+    pub disturbed: BTreeSet<u32>,
+    /// Those for which another stands.
+    pub replaced: BTreeSet<u32>,
+    /// Repeats of which it is known what became of them.
+    pub settled: u32,
+    /// The index behind the last repeat's.
+    pub next: u32,
+}
+
+impl Before {
+    /// Is there a disturbed block for which nothing stands?
+    pub(super) fn waits(&self) -> bool {
+        self.done.iter().any(|block| self.disturbed.contains(block) && !self.replaced.contains(block))
+    }
 }
 
 /// What became of a repeat.
@@ -36,9 +58,14 @@ impl Repeats {
         Self { left, done: 0, waiting: VecDeque::new(), next }
     }
 
-    /// Repeats have numbers from here on, if they would have smaller ones.
-    pub(super) fn numbered_from(&mut self, next: u32) {
-        self.next = self.next.max(next);
+    /// Goes on where the part before it was cut off. The repeat in which it was cut stands for nothing and takes no
+    /// other one's place; those that were settled are of the limit.
+    pub(super) fn go_on(&mut self, before: &Before) {
+        for block in &before.done {
+            self.done(*block, before.disturbed.contains(block) && !before.replaced.contains(block));
+        }
+        self.left = self.left.saturating_sub(before.settled);
+        self.next = self.next.max(before.next);
     }
 
     /// A measured block of the plan was done.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::repeats::Before;
 use super::{RunError, RunOptions};
 use crate::environment::ARTEFACTS;
 use crate::image::kernel::sha256_hex;
@@ -12,6 +13,9 @@ use crate::journal::Run;
 use crate::journal::record::{Ending, EnvironmentRecord, RunRecord};
 use crate::measure::sample::Outcome;
 use crate::plan::{Block, Plan, Role};
+
+/// Each cell that came to its end has this, as a value or a failure.
+const END: &str = "end.total";
 
 /// What is left to do.
 #[derive(Debug)]
@@ -56,7 +60,10 @@ pub(super) fn rest(run: &Run, options: &RunOptions) -> Result<Rest, RunError> {
     let cut = run.samples.last().filter(|_| record.ending != Ending::Budget).map(|sample| sample.block);
     let cut = record.plan.blocks.iter().find(|block| Some(block.index) == cut).cloned();
     let again: Vec<Block> = cut.into_iter().collect();
-    let first = again.first().or(left.first());
+    let repeated = Some(before(run)).filter(|before| options.repeats != Some(0) && before.waits());
+    let repeated =
+        repeated.and_then(|_| record.plan.blocks.iter().find(|block| block.role == Role::Measured));
+    let first = again.first().or(left.first()).or(repeated);
     let warms_up =
         record.plan.suite.blocks.warm_up > 0 && first.is_some_and(|block| block.role == Role::Measured);
     let warm_up = first.filter(|_| warms_up).map(|block| Block { role: Role::WarmUp, ..block.clone() });
@@ -85,6 +92,29 @@ pub(super) fn rest(run: &Run, options: &RunOptions) -> Result<Rest, RunError> {
         images: counted.map(|sample| sample.environment.to_string()).collect(),
         record,
     })
+}
+
+/// What became of its blocks, by the journal alone: `run.json` of a run that was killed is as old as its start.
+pub(super) fn before(run: &Run) -> Before {
+    let planned = run.record.plan.blocks.iter().filter(|block| block.role == Role::Measured);
+    let ended = run.samples.iter().filter(|sample| &*sample.metric == END);
+    let ended: BTreeSet<_> = ended.map(|sample| (sample.block, &*sample.environment)).collect();
+    let is_whole =
+        |block: &&Block| block.cells.iter().all(|cell| ended.contains(&(block.index, &*cell.environment)));
+    let whole: BTreeSet<u32> = planned.clone().filter(is_whole).map(|block| block.index).collect();
+    let planned: BTreeSet<u32> = planned.map(|block| block.index).collect();
+    // In the order of their samples, which is not that of the plan where blocks were added to it.
+    let mut met = BTreeSet::new();
+    let order = run.samples.iter().map(|sample| sample.block).filter(|block| met.insert(*block));
+    let done = order.filter(|block| whole.contains(block)).collect();
+    let disturbed = run.conditions.iter().filter(|cell| !cell.disturbed.is_empty()).map(|cell| cell.block);
+    Before {
+        done,
+        disturbed: disturbed.filter(|block| planned.contains(block)).collect(),
+        replaced: run.set_aside.iter().filter(|one| one.by.is_some()).map(|one| one.block).collect(),
+        settled: u32::try_from(run.set_aside.len()).unwrap_or(u32::MAX),
+        next: run.repeats.iter().map(|repeat| repeat.block + 1).max().unwrap_or(0),
+    }
 }
 
 /// Is everything made of what it was made of? A run is one thing from its first block to its last.

@@ -548,7 +548,74 @@ fn a_run_that_is_continued_after_a_repeat_numbers_nothing_twice() {
         .into_iter()
         .filter(|block| run.samples.iter().any(|sample| sample.block == *block))
         .collect();
-    assert_eq!(taken, [0, 1, 2, 3], "the repeat that was cut short stands for nothing");
+    assert_eq!(
+        taken,
+        [0, 2, 3, 5],
+        "the repeat that was cut short stands for nothing, and another one for 1"
+    );
+}
+
+/// What `kill -9` leaves of a run: the journal as far as it came, and `run.json` as it was when it began.
+fn killed_after(folder: &Path, blocks: u32) {
+    let text = std::fs::read_to_string(folder.join(journal::JOURNAL_FILE)).unwrap();
+    let of_later = |line: &&str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["record"] == "end" || line["block"].as_u64().is_some_and(|block| block >= u64::from(blocks))
+    };
+    let kept: String =
+        text.lines().take_while(|line| !of_later(line)).flat_map(|line| [line, "\n"]).collect();
+    std::fs::write(folder.join(journal::JOURNAL_FILE), kept).unwrap();
+    let mut record = journal::read(folder).unwrap().record;
+    record.ending = Ending::Unfinished;
+    record.ended_at = None;
+    record.conditions = Default::default();
+    record.warnings.retain(|text| !text.contains("disturbed"));
+    journal::write_run(folder, &record).unwrap();
+}
+
+#[test]
+fn a_run_that_is_continued_knows_which_blocks_of_its_first_part_were_disturbed() {
+    let loud = || Scripted { loud: vec![1, 5], ..Scripted::default() };
+    let ran = ran_in(&loud(), &plan(&[Role::Measured; 12]), &[], |options| options.repeats = Some(0));
+    let folder = ran.folder.path().join("out");
+    killed_after(&folder, 4);
+    let build = |spec: &EnvironmentSpec, context: &RunContext| {
+        let fake = Fake::new(&spec.id, context, Script::default());
+        Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(fake))
+    };
+    let again = resume_in(&loud(), &folder, &options(ran.folder.path()), &build, &|_| {}).unwrap();
+    // Block 3 was the last and is measured again, as 12: one of each part is disturbed.
+    let conditions = &again.record.conditions;
+    assert_eq!((conditions.disturbed, conditions.repeated, conditions.replaced), (2, 2, 2));
+    let run = journal::read(&folder).unwrap();
+    assert_eq!(run.repeats, [Repeat { block: 13, of: 1 }, Repeat { block: 14, of: 5 }]);
+    assert_eq!(run.role(1, false), Role::SetAside);
+    let told: Vec<_> = again.record.warnings.iter().filter(|text| text.contains("disturbed")).collect();
+    assert!(told.len() == 1 && told[0].contains("all of them were measured again"), "{told:?}");
+}
+
+#[test]
+fn what_was_measured_again_before_a_run_was_cut_off_is_of_the_same_limit() {
+    // Two of eight may be repeated; the first is settled, and the run is killed in the second.
+    let loud = || Scripted { loud: vec![1, 3, 5], ..Scripted::default() };
+    let ran = ran_in(&loud(), &plan(&[Role::Measured; 8]), &[], |_| {});
+    let folder = ran.folder.path().join("out");
+    killed_after(&folder, 9);
+    let mut record = journal::read(&folder).unwrap().record;
+    record.plan.suite.blocks.warm_up = 1;
+    journal::write_run(&folder, &record).unwrap();
+    let build = |spec: &EnvironmentSpec, context: &RunContext| {
+        let fake = Fake::new(&spec.id, context, Script::default());
+        Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(fake))
+    };
+    let again = resume_in(&loud(), &folder, &options(ran.folder.path()), &build, &|_| {}).unwrap();
+    let conditions = &again.record.conditions;
+    assert_eq!((conditions.disturbed, conditions.repeated, conditions.replaced), (3, 2, 2));
+    let run = journal::read(&folder).unwrap();
+    // It warms up before it goes on, also where nothing but repeats is left.
+    let aside = [SetAside { block: 1, by: Some(8) }, SetAside { block: 3, by: Some(10) }];
+    assert_eq!((run.role(9, true), &run.set_aside[..]), (Role::WarmUp, &aside[..]));
+    assert!([9, 10].iter().all(|block| run.samples.iter().any(|sample| sample.block == *block)));
 }
 
 #[test]
