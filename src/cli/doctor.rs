@@ -143,7 +143,7 @@ fn verdict(environments: &[EnvironmentLine<'_>]) -> String {
     }
 }
 
-/// Drops what is remembered and has the kernel race to user space; the answer is remembered for the next run.
+/// Drops what is remembered and has the kernel race to user space; an answer that lasts is remembered for the next run.
 fn race_now(suite: &Suite, console: Console, cache: &Path) -> Result<String, Refusal> {
     let (id, spec) = virtual_machine(suite)?;
     let stop =

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Contest, Decision, run};
+use super::{Contest, Decision, Lane, run};
 use crate::environment::qemu::error::QemuError;
 use crate::environment::qemu::version::Binary;
 use crate::image::kernel::sha256_hex;
@@ -18,6 +18,14 @@ pub struct Key {
     pub qemu: Binary,
     /// Machine type, vCPUs and bytes of RAM.
     pub board: (crate::suite::Machine, u32, u64),
+    /// The machine's options.
+    pub options: Vec<String>,
+    /// The guest's command line, but for what emulation alone gets.
+    pub line: String,
+    /// SHA-256 of the initramfs; empty where there is none.
+    pub initramfs_sha256: String,
+    /// The version of isocost that had them race.
+    pub isocost: String,
     /// `uname -r` of the host.
     pub host_kernel: String,
     /// The first `model name` of the host; empty where unreadable.
@@ -33,11 +41,18 @@ impl Key {
     #[must_use]
     pub fn of(contest: &Contest<'_>, kernel_sha256: &str) -> Self {
         let board = &contest.plan.board;
-        let Surroundings { host_kernel, cpu_model, kvm_modules, kvm_opens } = Surroundings::of_this_host();
+        let Surroundings { isocost, host_kernel, cpu_model, kvm_modules, kvm_opens } =
+            Surroundings::of_this_host();
+        // One that cannot be read cannot be booted either.
+        let initramfs = contest.plan.initrd.as_ref().and_then(|path| std::fs::read(path).ok());
         Self {
             kernel_sha256: kernel_sha256.to_owned(),
             qemu: contest.qemu.clone(),
             board: (board.machine, board.cpus, board.memory_bytes),
+            options: board.options.clone(),
+            line: contest.plan.append.clone(),
+            initramfs_sha256: initramfs.map(|bytes| sha256_hex(&bytes)).unwrap_or_default(),
+            isocost,
             host_kernel,
             cpu_model,
             kvm_modules,
@@ -57,7 +72,7 @@ struct Kept {
     decision: Decision,
 }
 
-/// The answer for `key` if there is one in `cache`, else the answer of a race, which is then kept.
+/// The answer for `key` if there is one in `cache`, else the answer of a race, which is then kept if it [`lasts`].
 ///
 /// # Errors
 /// As [`run`] has them, or where the cache cannot be written.
@@ -66,8 +81,17 @@ pub fn decide(contest: &Contest<'_>, key: &Key, cache: &Path) -> Result<Decision
         return Ok(decision);
     }
     let decision = run(contest)?;
-    keep(key, &decision, cache)?;
+    if lasts(key, &decision) {
+        keep(key, &decision, cache)?;
+    }
     Ok(decision)
+}
+
+/// Would the next race end the same way? Where `/dev/kvm` opens and QEMU ended under KVM all the same, another hypervisor may
+/// have held it, memory may have been short, or a driver not ready: that passes, and such a race is short. A kernel that does
+/// not come to user space under KVM is the host's way, and a long race.
+fn lasts(key: &Key, decision: &Decision) -> bool {
+    !(key.kvm_opens && matches!(decision.kvm, Lane::Failed { .. }))
 }
 
 /// The answer that is kept for `key`. A file that cannot be read counts as none.
@@ -115,6 +139,7 @@ pub fn forget_all(cache: &Path) -> Result<(), QemuError> {
 
 /// What an answer depends on that is not of the guest.
 struct Surroundings {
+    isocost: String,
     host_kernel: String,
     cpu_model: String,
     kvm_modules: Vec<String>,
@@ -124,6 +149,7 @@ struct Surroundings {
 impl Surroundings {
     fn of_this_host() -> Self {
         Self {
+            isocost: env!("CARGO_PKG_VERSION").to_owned(),
             host_kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             cpu_model: cpu_model(),
             kvm_modules: kvm_modules(),
@@ -132,8 +158,8 @@ impl Surroundings {
     }
 
     fn are_of(&self, key: &Key) -> bool {
-        (&self.host_kernel, &self.cpu_model, &self.kvm_modules, self.kvm_opens)
-            == (&key.host_kernel, &key.cpu_model, &key.kvm_modules, key.kvm_opens)
+        let parts = (&self.isocost, &self.host_kernel, &self.cpu_model, &self.kvm_modules, self.kvm_opens);
+        parts == (&key.isocost, &key.host_kernel, &key.cpu_model, &key.kvm_modules, key.kvm_opens)
     }
 }
 
@@ -172,7 +198,7 @@ fn kvm_modules() -> Vec<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::environment::qemu::race::{Lane, judge};
+    use crate::environment::qemu::race::judge;
     use crate::environment::qemu::version::OLDEST;
     use crate::suite::Machine;
 
@@ -181,6 +207,10 @@ mod tests {
             kernel_sha256: "ab".into(),
             qemu: Binary { path: "/q".into(), version: OLDEST, banner: "QEMU".into(), stamp: (1, 2) },
             board: (Machine::Microvm, 2, 1 << 28),
+            options: vec!["pic=off".into()],
+            line: "console=ttyS0".into(),
+            initramfs_sha256: "ef".into(),
+            isocost: "0.1.0".into(),
             host_kernel: "6.1".into(),
             cpu_model: "x".into(),
             kvm_modules: vec!["kvm".into()],
@@ -191,11 +221,15 @@ mod tests {
     #[test]
     fn an_answer_is_kept_until_something_it_depends_on_changes() {
         let cache = tempfile::tempdir().unwrap();
-        let decision = judge(Lane::Failed { reason: "x".into() }, Lane::Arrived { seconds: 1.5 }).unwrap();
+        let decision = judge(Lane::Outrun { seconds: 1.5 }, Lane::Arrived { seconds: 1.5 }).unwrap();
         keep(&key(), &decision, cache.path()).unwrap();
         assert_eq!(remembered(&key(), cache.path()), Some(decision));
-        let changed: [fn(&mut Key); 4] = [
+        let changed: [fn(&mut Key); 8] = [
             |key| key.kernel_sha256 = "cd".into(),
+            |key| key.options.clear(),
+            |key| key.line.push_str(" nokaslr"),
+            |key| key.initramfs_sha256.clear(),
+            |key| key.isocost = "0.2.0".into(),
             |key| key.qemu.stamp.1 = 3,
             |key| key.kvm_modules.clear(),
             |key| key.kvm_opens = false,
@@ -213,9 +247,10 @@ mod tests {
     #[test]
     fn answers_for_this_host_are_known_and_others_are_not() {
         let cache = tempfile::tempdir().unwrap();
-        let decision = judge(Lane::Failed { reason: "x".into() }, Lane::Arrived { seconds: 1.5 }).unwrap();
-        let Surroundings { host_kernel, cpu_model, kvm_modules, kvm_opens } = Surroundings::of_this_host();
-        let here = Key { host_kernel, cpu_model, kvm_modules, kvm_opens, ..key() };
+        let decision = judge(Lane::Outrun { seconds: 1.5 }, Lane::Arrived { seconds: 1.5 }).unwrap();
+        let Surroundings { isocost, host_kernel, cpu_model, kvm_modules, kvm_opens } =
+            Surroundings::of_this_host();
+        let here = Key { isocost, host_kernel, cpu_model, kvm_modules, kvm_opens, ..key() };
         keep(&here, &decision, cache.path()).unwrap();
         keep(&Key { host_kernel: "another".into(), ..here.clone() }, &decision, cache.path()).unwrap();
         assert_eq!(known(&here.qemu, cache.path()), [(here.clone(), decision)]);
@@ -223,6 +258,19 @@ mod tests {
         forget_all(cache.path()).unwrap();
         forget_all(cache.path()).unwrap();
         assert!(known(&here.qemu, cache.path()).is_empty());
+    }
+
+    #[test]
+    fn what_kept_kvm_from_running_for_a_moment_is_no_lasting_answer() {
+        let arrived = || Lane::Arrived { seconds: 1.5 };
+        let failed =
+            || Lane::Failed { reason: "QEMU ended: exit status: 1; it said: Device or resource busy".into() };
+        let lasts = |key: &Key, kvm, tcg| super::lasts(key, &judge(kvm, tcg).unwrap());
+        assert!(!lasts(&key(), failed(), arrived()));
+        assert!(lasts(&key(), Lane::Outrun { seconds: 1.5 }, arrived()));
+        assert!(lasts(&key(), arrived(), failed()));
+        // Where the device does not open there is nothing to wait for, and once it does the key is another one.
+        assert!(lasts(&Key { kvm_opens: false, ..key() }, failed(), arrived()));
     }
 
     #[test]
