@@ -5,7 +5,6 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -19,7 +18,6 @@ pub const KEPT_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Tap {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -99,11 +97,11 @@ impl Tap {
     fn spawn(work: impl FnOnce(&Shared) + Send + 'static) -> Self {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        let thread = std::thread::spawn(move || {
+        std::thread::spawn(move || {
             work(&theirs);
             theirs.close();
         });
-        Self { shared, thread: Some(thread) }
+        Self { shared }
     }
 
     /// When the first byte came. Waits up to `patience` for a byte that is known to be under way.
@@ -149,14 +147,6 @@ impl Tap {
         let held = self.shared.changed.wait_timeout_while(self.shared.lock(), patience, wait);
         held.unwrap_or_else(PoisonError::into_inner).0.closed
     }
-
-    /// Waits until the stream has ended: only after its writer is gone.
-    pub(crate) fn join(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            // A reader that panicked has nothing more to say; its tail is still there.
-            let _ = thread.join();
-        }
-    }
 }
 
 /// Blocks until `wanted` is readable (true) or `ended` is and `wanted` is not (false).
@@ -181,8 +171,8 @@ mod tests {
     #[test]
     fn a_flood_is_bounded_and_its_end_kept() {
         let flood = std::io::repeat(b'x').take(10 << 20).chain(&b"\n\x1b[1mthe end\n"[..]);
-        let mut tap = Tap::stream(flood);
-        tap.join();
+        let tap = Tap::stream(flood);
+        assert!(tap.ends_within(Duration::from_secs(60)));
         assert_eq!(tap.counts(), (((10 << 20) + 13), KEPT_BYTES));
         assert_eq!(tap.tail(1), "[1mthe end");
         assert!(tap.first(Duration::ZERO).unwrap() <= tap.last().unwrap());
@@ -193,9 +183,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("s")).unwrap();
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-        let mut tap = Tap::connection(listener, theirs.into());
+        let tap = Tap::connection(listener, theirs.into());
         drop(ours);
-        tap.join();
+        assert!(tap.ends_within(Duration::from_secs(60)));
         assert_eq!(tap.first(Duration::ZERO), None);
     }
 }

@@ -17,6 +17,9 @@ use crate::measure::clock::Instant;
 
 pub use crate::environment::RUN_VARIABLE;
 
+/// What was written before the end is read at once.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// How to start a QEMU.
 #[derive(Debug, Clone)]
 pub struct Launch {
@@ -113,7 +116,8 @@ impl QemuProcess {
         // Not reaped yet, so the group is still its own; an error means that it has just ended.
         let _ = kill_process_group(self.pid, Signal::KILL);
         let status = self.child.wait().ok();
-        self.stderr.join();
+        // Who left the group may hold it open for ever.
+        let _ = self.stderr.ends_within(LAST_WORDS);
         status
     }
 
@@ -166,7 +170,7 @@ mod tests {
     fn its_end_and_its_words_are_seen() {
         let mut process = shell("echo $ISOCOST_RUN >&2; exit 3");
         assert_eq!(process.wait(Duration::from_secs(10), None).unwrap().code(), Some(3));
-        process.stderr.join();
+        assert!(process.stderr.ends_within(Duration::from_secs(10)));
         assert_eq!(process.last_words(), "exit status: 3; it said: test-process");
         assert!(process.called <= process.returned);
     }
@@ -179,6 +183,17 @@ mod tests {
         // The reader of stderr ends only when the child that inherited it is gone too.
         let status = process.kill().unwrap();
         assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    }
+
+    #[test]
+    fn who_left_its_group_and_holds_its_stderr_keeps_nobody_waiting() {
+        let mut process = shell("setsid sleep 60 & echo $! >&2; wait");
+        process.stderr.first(Duration::from_secs(10)).unwrap();
+        let began = std::time::Instant::now();
+        process.kill().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+        let sleeper = process.stderr.tail(1).parse().ok().and_then(Pid::from_raw).unwrap();
+        rustix::process::kill_process(sleeper, Signal::KILL).unwrap();
     }
 
     #[test]
