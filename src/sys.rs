@@ -1,5 +1,5 @@
 //! The one place with `unsafe`: what a child must do between fork and exec, a child that is born in a control group,
-//! and the CPU's own counter.
+//! what is done about a child's end, and the CPU's own counter.
 
 #![allow(unsafe_code)]
 
@@ -45,6 +45,13 @@ pub fn harden(command: &mut Command, cgroup_procs: Vec<PathBuf>) {
     };
     // SAFETY: only system calls on memory that was made before the fork; no allocation, no lock.
     unsafe { command.pre_exec(in_child) };
+}
+
+/// Has the end of a child be told of again, where the program was started with SIGCHLD ignored: the kernel then reaps
+/// children by itself, and who waits for one is told that there is none.
+pub fn heed_children() {
+    // SAFETY: no handler is set, so nothing of ours runs when the signal comes.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
 /// A program to become, made ready before the clock starts.

@@ -80,6 +80,28 @@ fn a_run_that_was_given_no_place_is_below_reports_and_latest_leads_to_it() {
     assert!(place.path().join("reports").join(id).join("report.html").exists());
 }
 
+/// As some supervisors start what they run.
+#[test]
+fn a_run_that_was_started_with_sigchld_ignored_measures_all_the_same() {
+    let place = place();
+    let words = [
+        "--ignore-signal=CHLD",
+        env!("CARGO_BIN_EXE_isocost"),
+        "run",
+        "./s.toml",
+        "--blocks",
+        "1",
+        "-o",
+        "r",
+    ];
+    let mut command = Command::new("env");
+    command.args(words).current_dir(place.path()).env("ISOCOST_CACHE", place.path().join("cache"));
+    went_well(&cli::ran(&command.output().unwrap()));
+    let run = journal::read(&place.path().join("r")).unwrap();
+    let ends: Vec<_> = run.samples.iter().filter(|sample| sample.metric == "end.total").collect();
+    assert!(ends.len() == 2 && ends.iter().all(|sample| sample.value().is_some()), "{ends:?}");
+}
+
 #[test]
 fn quiet_prints_the_folder_and_json_one_document() {
     let place = place();

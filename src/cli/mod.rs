@@ -46,6 +46,7 @@ use refusal::Refusal;
 /// Does what the process's arguments say.
 #[must_use]
 pub fn main() -> ExitCode {
+    crate::sys::heed_children();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(shown) => {
