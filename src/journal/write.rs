@@ -64,6 +64,7 @@ pub struct Writer {
     line: Vec<u8>,
     bytes: u64,
     samples: u64,
+    made_folder: bool,
 }
 
 impl Writer {
@@ -72,7 +73,7 @@ impl Writer {
     /// # Errors
     /// The place, and why no run can be kept there.
     pub fn create(dir: &Path, run_id: &str) -> Result<Self, WriteError> {
-        make_folder(dir)?;
+        let made_folder = make_folder(dir)?;
         let path = dir.join(JOURNAL_FILE);
         let file = match OpenOptions::new().append(true).create_new(true).open(&path) {
             Ok(file) => file,
@@ -81,7 +82,7 @@ impl Writer {
             }
             Err(e) => return Err(WriteError::io(&path, e)),
         };
-        let mut writer = Self { path, file, line: Vec::new(), bytes: 0, samples: 0 };
+        let mut writer = Self { path, file, line: Vec::new(), bytes: 0, samples: 0, made_folder };
         let begun = writer.append(&[Record::Header { schema: SCHEMA, run_id: run_id.to_owned() }]);
         begun.and_then(|()| sync_folder(dir).map_err(|e| WriteError::io(dir, e))).inspect_err(|_| {
             // It holds nothing, and would keep the next run out of this folder.
@@ -106,7 +107,7 @@ impl Writer {
         let kept = if is_end { last } else { whole } as u64;
         let file = OpenOptions::new().append(true).open(&path).map_err(failed)?;
         file.set_len(kept).and_then(|()| file.sync_all()).map_err(failed)?;
-        Ok(Self { path, file, line: Vec::new(), bytes: kept, samples: 0 })
+        Ok(Self { path, file, line: Vec::new(), bytes: kept, samples: 0, made_folder: false })
     }
 
     /// Puts `records` on disk, all in one write.
@@ -130,6 +131,12 @@ impl Writer {
         Ok(())
     }
 
+    /// Did it make the run's folder, rather than find it?
+    #[must_use]
+    pub fn made_folder(&self) -> bool {
+        self.made_folder
+    }
+
     /// Samples on disk.
     #[must_use]
     pub fn samples(&self) -> u64 {
@@ -141,9 +148,15 @@ impl Writer {
     }
 }
 
-fn make_folder(dir: &Path) -> Result<(), WriteError> {
-    match std::fs::create_dir_all(dir) {
-        Ok(()) => Ok(()),
+/// Was it made?
+fn make_folder(dir: &Path) -> Result<bool, WriteError> {
+    let made = match std::fs::create_dir(dir) {
+        Err(e) if e.kind() == ErrorKind::NotFound => std::fs::create_dir_all(dir),
+        made => made,
+    };
+    match made {
+        Ok(()) => Ok(true),
+        Err(_) if dir.is_dir() => Ok(false),
         Err(_) if dir.exists() && !dir.is_dir() => Err(WriteError::NotAFolder { path: dir.to_owned() }),
         Err(e) => Err(WriteError::io(dir, e)),
     }

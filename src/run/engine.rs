@@ -69,13 +69,14 @@ pub(super) fn execute_in(
     let context = prepare::context(plan, options, &registered, placement);
     let folder = options.output.folder(&registered.run_id);
     let writer = Writer::create(&folder, &registered.run_id)?;
+    let made = writer.made_folder();
     let record = prepare::record(plan, &context, options.code.clone());
-    journal::write_run(&folder, &record).inspect_err(|_| prepare::take_back(&folder))?;
+    journal::write_run(&folder, &record).inspect_err(|_| prepare::take_back(&folder, made))?;
     events(Event::Created { run_id: registered.run_id.clone(), folder: folder.clone() });
 
     // Declared after `registered`: dropped before it, so the scratch folder outlives what is in it.
     let ready = prepare::all(plan, &context, registered.left(), &options.others, build, events);
-    let ready = ready.inspect_err(|_| prepare::take_back(&folder))?;
+    let ready = ready.inspect_err(|_| prepare::take_back(&folder, made))?;
     let log = Log::new(writer, events);
     let given = Given { plan, options, surroundings };
     let run = Running::new(given, folder, context, record, ready, log);

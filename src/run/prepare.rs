@@ -93,12 +93,15 @@ pub(super) fn record(plan: &Plan, context: &RunContext, code: Option<Code>) -> R
     }
 }
 
-/// A run folder in which nothing was measured is no run: the next one may use it.
-pub(super) fn take_back(folder: &Path) {
+/// A run folder in which nothing was measured is no run: the next one may use it. One that was there before stays, with the
+/// owner and the rights it was given.
+pub(super) fn take_back(folder: &Path, made: bool) {
     let _ = std::fs::remove_file(folder.join(JOURNAL_FILE));
     let _ = std::fs::remove_file(folder.join(RUN_FILE));
-    // Only where it is empty.
-    let _ = std::fs::remove_dir(folder);
+    if made {
+        // Only where it is empty.
+        let _ = std::fs::remove_dir(folder);
+    }
 }
 
 /// Environments that are ready. Dropping it disposes of them, in a panic too.

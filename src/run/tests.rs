@@ -369,6 +369,15 @@ fn an_environment_that_cannot_run_here_is_told_before_anything_is_measured() {
 }
 
 #[test]
+fn a_folder_that_was_there_before_stays_and_is_empty_again() {
+    let ran = ran_with(&plan(&[Role::Measured]), &[(0, Fault::Prepare(FailureName::Engine))], |options| {
+        std::fs::create_dir(options.output.folder("")).unwrap();
+    });
+    assert!(matches!(ran.result, Err(RunError::Unavailable(_))));
+    assert_eq!(std::fs::read_dir(ran.folder.path().join("out")).unwrap().count(), 0);
+}
+
+#[test]
 fn a_panic_leaves_samples_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path());
