@@ -171,6 +171,19 @@ fn an_empty_run_has_a_page_too() {
     assert!(page.contains("No start was measured."));
 }
 
+/// A caption that does not wrap makes its table as wide as itself, and one that does is no place to explain.
+#[test]
+fn captions_are_short_and_wrap() {
+    let (run, summary) = quick();
+    let page = whole(&run, &summary).unwrap();
+    let style = page.split_once("\ncaption {").unwrap().1.split_once('}').unwrap().0;
+    assert!(!style.contains("nowrap"), "{style}");
+    for caption in page.split("<caption>").skip(1) {
+        let caption = caption.split_once("</caption>").unwrap().0;
+        assert!(caption.chars().count() < 100, "{caption}");
+    }
+}
+
 #[test]
 fn tables_have_headers_and_pictures_have_words() {
     let (run, summary) = quick();
