@@ -6,7 +6,7 @@ use crate::analysis::{Estimate, Ratio, Row};
 use crate::environment::Kind;
 use crate::measure::metric::{self, Family};
 use crate::report::quantity;
-use crate::report::view::{Environment, View, bigger_is_better, failures};
+use crate::report::view::{self, Difference, Environment, View, bigger_is_better, failures};
 
 /// A question with its answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,39 +96,111 @@ fn work(view: &View<'_>, family: Family) -> Answer {
         if Some(one.id) == view.summary.control.as_deref() {
             return None;
         }
-        Some((article(one), format!("takes {}", range(view, one, family)?)))
+        Some((article(one), Slowdowns::of(view, one, family).said()?))
     });
-    let sentence = if parts.is_empty() {
-        format!("No {what} can be compared with native.")
-    } else {
-        let said = parts.iter().map(|(who, takes)| format!("{takes} in {}", who.replacen("A ", "a ", 1)));
-        let said: Vec<String> = said.enumerate().map(|(i, part)| shorter(i, &part, "takes ")).collect();
-        format!("Against native, the same {what} {}.", listed(&said))
+    let part = |(i, (who, said)): (usize, &(String, String))| match i {
+        0 => format!("The same {what} in {} {said}.", who.replacen("A ", "a ", 1)),
+        _ => format!("In {} it {said}.", who.replacen("A ", "a ", 1)),
     };
-    let figures = view.others().filter_map(|one| slowest(view, one, family)).collect();
+    let mut sentence = parts.iter().enumerate().map(part).collect::<Vec<_>>().join(" ");
+    if sentence.is_empty() {
+        sentence = format!("No {what} can be compared with native.");
+    }
+    let figures = view.others().filter_map(|one| slowdown(view, one, family)).collect();
     Answer { question, sentence, figures }
 }
 
-/// An environment's slowdowns in a family: from the least to the largest.
-fn range(view: &View<'_>, one: &Environment<'_>, family: Family) -> Option<String> {
-    let all = slowdowns(view, one, family);
-    let ((least, a), (most, b)) = (all.first()?, all.last()?);
-    if all.len() == 1 {
-        return Some(format!("{} the time ({least})", quantity::ratio(a)));
-    }
-    Some(format!("from {} ({least}) to {} ({most}) the time", quantity::ratio(a), quantity::ratio(b)))
+/// An environment's slowdowns in a family. Of many that differ in nothing the largest is noise, so only those are
+/// named whose interval leaves out 1.
+struct Slowdowns {
+    /// Workload and slowdown, the least first: those that are shown to be one.
+    shown: Vec<(String, Estimate)>,
+    /// With an interval that holds 1.
+    not_shown: usize,
+    /// Of too few blocks for an interval.
+    without_interval: Vec<Estimate>,
 }
 
-/// Sorted, the least first.
-fn slowdowns(view: &View<'_>, one: &Environment<'_>, family: Family) -> Vec<(String, Estimate)> {
-    let stated = rates(view, one, family).filter_map(|row| {
-        let ratio = row.ratio.stated().filter(|ratio| ratio.value > 0.0 && ratio.value.is_finite())?;
-        let name = crate::report::clean::clean_to(&row.workload, 40).into_owned();
-        Some((name, quantity::slowdown(&ratio, bigger_is_better(&row.metric))))
-    });
-    let mut all: Vec<_> = stated.collect();
-    all.sort_by(|a, b| a.1.value.total_cmp(&b.1.value));
-    all
+impl Slowdowns {
+    fn of(view: &View<'_>, one: &Environment<'_>, family: Family) -> Self {
+        let mut all = Self { shown: Vec::new(), not_shown: 0, without_interval: Vec::new() };
+        for row in rates(view, one, family) {
+            let ratio = row.ratio.stated().filter(|ratio| ratio.value > 0.0 && ratio.value.is_finite());
+            let Some(ratio) = ratio else { continue };
+            let slowdown = quantity::slowdown(&ratio, bigger_is_better(&row.metric));
+            match view::difference(row) {
+                Difference::Unknown => all.without_interval.push(slowdown),
+                Difference::More | Difference::Less => {
+                    all.shown
+                        .push((crate::report::clean::clean_to(&row.workload, 40).into_owned(), slowdown));
+                }
+                Difference::Unresolved | Difference::NotShown => all.not_shown += 1,
+            }
+        }
+        all.shown.sort_by(|a, b| a.1.value.total_cmp(&b.1.value));
+        all.without_interval.sort_by(|a, b| a.value.total_cmp(&b.value));
+        all
+    }
+
+    fn count(&self) -> usize {
+        self.shown.len() + self.not_shown + self.without_interval.len()
+    }
+
+    /// `shows no difference from native in 8 of 9 workloads; syscall takes 1.06× [1.04–1.09] the time`.
+    fn said(&self) -> Option<String> {
+        let workloads = quantity::counted(self.count() as u64, "workload");
+        let mut parts = Vec::new();
+        match (self.not_shown, self.count()) {
+            (_, 0) => return None,
+            (0, _) => {}
+            (none, all) if none == all => {
+                parts.push(format!("shows no difference from native in {workloads}"))
+            }
+            (none, _) => parts.push(format!("shows no difference from native in {none} of {workloads}")),
+        }
+        match (self.shown.as_slice(), self.not_shown) {
+            ([], _) => {}
+            ([(name, only)], _) => parts.push(format!("takes {} the time in {name}", quantity::ratio(only))),
+            ([(least, a), .., (most, b)], none) => {
+                let rest = if none == 0 { "" } else { " in the others" };
+                let (a, b) = (quantity::ratio(a), quantity::ratio(b));
+                parts.push(format!("takes from {a} ({least}) to {b} ({most}) the time of native{rest}"));
+            }
+        }
+        match self.without_interval.len() {
+            0 => {}
+            some if some == self.count() => parts.push(format!(
+                "takes {} the time of native in {workloads}, each of too few blocks for an interval",
+                self.estimates()
+            )),
+            some => parts.push(format!("has too few blocks for an interval in {some} of {workloads}")),
+        }
+        Some(listed(&parts))
+    }
+
+    /// `0.984× to 1.13×`: those without an interval.
+    fn estimates(&self) -> String {
+        between(self.without_interval.iter())
+    }
+
+    /// Of those that are shown, or of those of which nobody knows; and the workload of the largest, or why none is named.
+    fn figure(&self) -> Option<(String, String)> {
+        match self.shown.as_slice() {
+            [(name, only)] => Some((quantity::ratio(only), name.clone())),
+            [.., (name, _)] => Some((between(self.shown.iter().map(|(_, one)| one)), name.clone())),
+            [] if !self.without_interval.is_empty() => {
+                Some((self.estimates(), "no interval: too few blocks".to_owned()))
+            }
+            [] => (self.not_shown > 0).then(|| ("no difference shown".to_owned(), String::new())),
+        }
+    }
+}
+
+/// From the first to the last: `1.62× to 8.25×`.
+fn between<'a>(mut all: impl DoubleEndedIterator<Item = &'a Estimate>) -> String {
+    let of = |one: &Estimate| format!("{}×", quantity::number(one.value, 3));
+    let first = all.next().map(of).unwrap_or_default();
+    all.next_back().map_or_else(|| first.clone(), |last| format!("{first} to {}", of(last)))
 }
 
 /// An environment's rows of work per second in a family.
@@ -146,21 +218,17 @@ fn why_none(view: &View<'_>, one: &Environment<'_>, family: Family) -> String {
 }
 
 /// `None` where nothing of the family was asked of it.
-fn slowest(view: &View<'_>, one: &Environment<'_>, family: Family) -> Option<Figure> {
+fn slowdown(view: &View<'_>, one: &Environment<'_>, family: Family) -> Option<Figure> {
     rates(view, one, family).next()?;
-    let all = slowdowns(view, one, family);
-    let (figure, against) = match (all.first(), all.last()) {
-        (Some((_, a)), Some((name, b))) if all.len() > 1 => {
-            (format!("{}× to {}×", quantity::number(a.value, 3), quantity::number(b.value, 3)), name.clone())
-        }
-        (Some((name, a)), _) => (quantity::ratio(a), name.clone()),
-        _ => ("–".to_owned(), why_none(view, one, family)),
-    };
+    let all = Slowdowns::of(view, one, family);
+    let (figure, against) = all.figure().unwrap_or_else(|| ("–".to_owned(), why_none(view, one, family)));
     let failed: u32 = rates(view, one, family).map(Row::failures).sum();
     let failed =
         if failed > 0 { format!(", {}", quantity::counted(failed.into(), "failure")) } else { String::new() };
-    let n = format!("{}{failed}", quantity::counted(all.len() as u64, "workload"));
-    Some(Figure { environment: one.name.clone(), what: one.what(), figure, against, n })
+    let workloads = quantity::counted(all.count() as u64, "workload");
+    let known = all.shown.len() + all.not_shown > 0;
+    let n = if known { format!("{} of {workloads}", all.shown.len()) } else { workloads };
+    Some(Figure { environment: one.name.clone(), what: one.what(), figure, against, n: n + &failed })
 }
 
 /// Every environment's figure of one metric.
@@ -230,3 +298,7 @@ fn listed(parts: &[String]) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+#[path = "answers_tests.rs"]
+mod tests;

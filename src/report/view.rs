@@ -115,6 +115,31 @@ pub(super) fn bigger_is_better(name: &str) -> bool {
     metric::find(name).is_some_and(|metric| metric.direction == Direction::Bigger)
 }
 
+/// What a row's ratio shows, by its own interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Difference {
+    /// No ratio, or no interval of it.
+    Unknown,
+    /// Less than the metric's source can show.
+    Unresolved,
+    /// The interval holds 1.
+    NotShown,
+    /// The whole interval is above 1.
+    More,
+    /// The whole interval is below 1.
+    Less,
+}
+
+pub(super) fn difference(row: &Row) -> Difference {
+    match row.ratio.stated().and_then(|ratio| ratio.interval) {
+        None => Difference::Unknown,
+        Some(_) if row.effect.as_ref().is_some_and(|effect| effect.unresolved) => Difference::Unresolved,
+        Some(interval) if interval.low > 1.0 => Difference::More,
+        Some(interval) if interval.high < 1.0 => Difference::Less,
+        Some(_) => Difference::NotShown,
+    }
+}
+
 /// Why a ratio is missing, in a few words; `None` where it is stated or is the control's own.
 pub(super) fn missing(ratio: &Ratio) -> Option<&'static str> {
     use crate::analysis::Missing;

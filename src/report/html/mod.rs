@@ -15,7 +15,7 @@ use super::clean::{clean, clean_to, sentence};
 use super::plot::Plot;
 use super::quantity;
 use super::terminal::alarms;
-use super::view::{View, bigger_is_better, missing};
+use super::view::{Difference, View, bigger_is_better, difference, missing};
 use crate::analysis::{Estimate, Latency, Outlier, OutlierClass, Ratio, Row};
 use crate::measure::metric::{self, CATALOGUE, Direction, Family, Metric};
 use crate::measure::sample::Accelerator;
@@ -181,16 +181,12 @@ fn line(view: &View<'_>, row: &Row) -> Line {
 
 /// Worse or better than native, where the whole interval says so and the metric's source can show it.
 fn verdict(row: &Row) -> String {
-    let Some(interval) = row.ratio.stated().and_then(|ratio| ratio.interval) else { return String::new() };
-    if row.effect.as_ref().is_some_and(|effect| effect.unresolved) {
-        return "no difference that its source could show".to_owned();
-    }
-    let more = if interval.low > 1.0 {
-        true
-    } else if interval.high < 1.0 {
-        false
-    } else {
-        return "no difference shown".to_owned();
+    let more = match difference(row) {
+        Difference::Unknown => return String::new(),
+        Difference::Unresolved => return "no difference that its source could show".to_owned(),
+        Difference::NotShown => return "no difference shown".to_owned(),
+        Difference::More => true,
+        Difference::Less => false,
     };
     let way = if more == bigger_is_better(&row.metric) { "better" } else { "worse" };
     let small = row.effect.as_ref().is_some_and(|effect| effect.small);

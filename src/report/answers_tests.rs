@@ -1,0 +1,61 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::analysis::{Interval, Summary};
+use crate::journal::Run;
+use crate::measure::sample::Accelerator;
+use crate::report::fixture;
+
+fn quick() -> (Run, Summary) {
+    let run = fixture::quick(6, Accelerator::Kvm);
+    let summary = fixture::summarise(&run);
+    (run, summary)
+}
+
+/// Slowdowns of docker's CPU work, the rest of them all between 0.9 and 1.2.
+fn slowed(summary: &mut Summary, by: &[(&str, f64, f64)]) {
+    let rates = summary.rows.iter_mut().filter(|row| row.environment == "docker");
+    for row in rates.filter(|row| row.metric.starts_with("cpu.") && row.metric.ends_with(".rate")) {
+        let known = by.iter().find(|(id, ..)| *id == row.workload);
+        let (low, high) = known.map_or((0.9, 1.2), |(_, low, high)| (*low, *high));
+        let interval = Some(Interval { low: 1.0 / high, high: 1.0 / low });
+        let estimate = Estimate { value: 2.0 / (low + high), interval };
+        row.ratio = Ratio::Stated { estimate, pairs: 6 };
+    }
+}
+
+fn cpu(run: &Run, summary: &Summary) -> (String, Figure) {
+    let answer = work(&View::new(run, summary), Family::Cpu);
+    (answer.sentence, answer.figures[0].clone())
+}
+
+#[test]
+fn only_work_that_is_shown_to_differ_is_named() {
+    let (run, mut summary) = quick();
+    slowed(&mut summary, &[("syscall", 1.04, 1.08)]);
+    let (sentence, figure) = cpu(&run, &summary);
+    let said = "The same CPU work in a container (docker) shows no difference from native in 8 of 9 workloads and takes \
+                1.06× [1.04–1.08] the time in syscall.";
+    assert!(sentence.starts_with(said), "{sentence}");
+    assert_eq!((figure.figure.as_str(), figure.against.as_str()), ("1.06× [1.04–1.08]", "syscall"));
+    assert!(figure.n.starts_with("1 of 9 workloads"), "{}", figure.n);
+
+    slowed(&mut summary, &[("syscall", 1.04, 1.08), ("fork-exec", 1.2, 1.4)]);
+    let (sentence, figure) = cpu(&run, &summary);
+    let said = "takes from 1.06× [1.04–1.08] (syscall) to 1.30× [1.20–1.40] (fork-exec) the time of native in the others.";
+    assert!(sentence.contains(said), "{sentence}");
+    assert_eq!((figure.figure.as_str(), figure.against.as_str()), ("1.06× to 1.30×", "fork-exec"));
+
+    slowed(&mut summary, &[]);
+    let (sentence, figure) = cpu(&run, &summary);
+    assert!(sentence.contains("(docker) shows no difference from native in 9 workloads."), "{sentence}");
+    assert_eq!((figure.figure.as_str(), figure.against.as_str()), ("no difference shown", ""));
+}
+
+#[test]
+fn too_few_blocks_for_intervals_are_said() {
+    let (run, summary) = quick();
+    let (sentence, figure) = cpu(&run, &summary);
+    assert!(sentence.contains("in 9 workloads, each of too few blocks for an interval."), "{sentence}");
+    assert_eq!(figure.against, "no interval: too few blocks");
+}
