@@ -29,7 +29,7 @@ pub struct Mismatch {
 }
 
 /// What a differing agent is called.
-pub(super) const AGENT: &str = "agent";
+pub(crate) const AGENT: &str = "agent";
 
 /// All that differs between two runs.
 #[must_use]
@@ -49,9 +49,16 @@ pub fn mismatches(base: &RunRecord, new: &RunRecord) -> Vec<Mismatch> {
 /// Are the host and its settings the same? Then values may be compared, and not only ratios.
 #[must_use]
 pub fn same_host(base: &Host, new: &Host) -> bool {
+    hosts(base, new).is_empty()
+}
+
+/// What makes two hosts two, or one host another than it was.
+#[must_use]
+pub fn hosts(base: &Host, new: &Host) -> Vec<Mismatch> {
     let mut all = Collector::default();
     host(base, new, &mut all);
-    all.found.iter().all(|one| !one.forbids)
+    all.found.retain(|one| one.forbids);
+    all.found
 }
 
 /// What was recorded of one environment that differs: empty where it is the same thing on both sides.

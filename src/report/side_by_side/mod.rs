@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use crate::analysis::compare::fingerprint::{self, Mismatch};
 use crate::analysis::{Row, Summary};
 use crate::journal::Run;
 use crate::journal::record::RunRecord;
@@ -17,8 +18,10 @@ use crate::report::csv::{Line, accelerator, ratio_status};
 mod against;
 mod page;
 mod text;
+mod unlike;
 
 use against::Against;
+use unlike::Unlike;
 
 /// Columns of `side-by-side.csv`.
 pub const COLUMNS: [&str; 17] = [
@@ -60,6 +63,8 @@ struct RunHead {
     differences: Vec<[String; 3]>,
     /// Medians may be held against the first's.
     same_host: bool,
+    /// What of it is of other work or size than the first's.
+    unlike: Unlike,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -90,54 +95,33 @@ pub fn side_by_side(runs: &[(&Run, &Summary)]) -> SideBySide {
 }
 
 fn head(first: &RunRecord, record: &RunRecord) -> RunHead {
-    let differences = differences(first, record);
     RunHead {
         id: clean(&record.run_id).into_owned(),
         began: record.started_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
         host: clean_to(record.host.cpu_model.as_deref().unwrap_or("unknown CPU"), 60).into_owned(),
-        same_host: !differences.iter().any(|[what, ..]| HOST.contains(&what.as_str())),
-        differences,
+        same_host: fingerprint::same_host(&first.host, &record.host),
+        differences: differences(first, record),
+        unlike: Unlike::of(&first.plan.suite, &record.plan.suite),
     }
 }
 
-/// What makes two hosts two.
-const HOST: [&str; 7] = [
-    "CPU model",
-    "microcode",
-    "host's kernel",
-    "cgroup version",
-    "virtualised",
-    "CPUs online",
-    "clock source",
-];
-
 /// What two runs do not have alike, host first.
 fn differences(a: &RunRecord, b: &RunRecord) -> Vec<[String; 3]> {
-    let words = |record: &RunRecord| {
-        let host = &record.host;
-        let unknown = || "unknown".to_owned();
-        let limits = &record.plan.suite.limits;
-        [
-            host.cpu_model.clone().unwrap_or_else(unknown),
-            host.microcode.clone().unwrap_or_else(unknown),
-            host.kernel_release.clone(),
-            host.cgroup.clone(),
-            host.virtualised.map_or_else(unknown, |yes| yes.to_string()),
-            host.online_cpus.to_string(),
-            host.clock_source.clone().unwrap_or_else(unknown),
-            record.isocost_version.clone(),
-            record.agent_sha256.clone(),
-            record.plan.suite.name.clone(),
-            format!("{} CPUs, {} bytes", limits.cpus, limits.memory_bytes),
-            record.plan.seed.to_string(),
-        ]
+    let named = |one: Mismatch| {
+        let what = one.environment.map_or(one.what.clone(), |id| format!("{id}: {}", one.what));
+        [what, one.base, one.new]
     };
-    let rest = ["Isocost", "agent", "suite", "limits", "seed"];
-    let names = HOST.into_iter().chain(rest).map(str::to_owned);
-    let mut all: Vec<[String; 3]> =
-        names.zip(words(a).into_iter().zip(words(b))).map(|(what, (a, b))| [what, a, b]).collect();
-    all.extend(facts(a, b));
-    all.retain(|[_, a, b]| a != b);
+    let mut all: Vec<[String; 3]> = fingerprint::mismatches(a, b).into_iter().map(named).collect();
+    let known = |[what, ..]: &[String; 3], all: &[[String; 3]]| all.iter().any(|[other, ..]| other == what);
+    let own = [
+        ["Isocost".to_owned(), a.isocost_version.clone(), b.isocost_version.clone()],
+        ["seed".to_owned(), a.plan.seed.to_string(), b.plan.seed.to_string()],
+    ];
+    for one in own.into_iter().chain(facts(a, b)).filter(|[_, a, b]| a != b) {
+        if !known(&one, &all) {
+            all.push(one);
+        }
+    }
     all.into_iter().map(|texts| texts.map(|text| clean_to(&text, 100).into_owned())).collect()
 }
 
@@ -160,13 +144,11 @@ fn facts(a: &RunRecord, b: &RunRecord) -> Vec<[String; 3]> {
 
 fn cautions(runs: &[(&Run, &Summary)], heads: &[RunHead]) -> Vec<String> {
     let mut all = accelerators(runs);
-    for head in heads.iter().filter(|head| !head.same_host) {
-        all.push(format!(
-            "Run {} is of another host than the first: medians are not held against each other, only ratios to native.",
-            head.id
-        ));
-    }
     if let Some((first, _)) = runs.first() {
+        for ((run, _), head) in runs.iter().zip(heads) {
+            all.extend(other_host(&first.record, &run.record, head));
+            all.extend(unlike::cautions(&first.record, &run.record));
+        }
         let other = |(run, _): &&(&Run, &Summary)| run.record.agent_sha256 != first.record.agent_sha256;
         for (run, _) in runs.iter().filter(other) {
             let id = clean(&run.record.run_id);
@@ -180,6 +162,19 @@ fn cautions(runs: &[(&Run, &Summary)], heads: &[RunHead]) -> Vec<String> {
         ));
     }
     all
+}
+
+fn other_host(first: &RunRecord, record: &RunRecord, head: &RunHead) -> Option<String> {
+    let whats: Vec<String> =
+        fingerprint::hosts(&first.host, &record.host).into_iter().map(|one| one.what).collect();
+    (!whats.is_empty()).then(|| {
+        format!(
+            "Run {} is of another host than the first, or of one set otherwise ({}): medians are not held against each \
+             other, only ratios to native.",
+            head.id,
+            whats.join(", ")
+        )
+    })
 }
 
 /// Environments of one name under different accelerators.
@@ -232,8 +227,12 @@ fn side_row(
     let first = rows.first().copied().flatten();
     let cell = |(which, row): (usize, &Option<&Row>)| {
         let row = (*row)?;
-        let same_host = heads.get(which).is_some_and(|head| head.same_host);
-        let against = if which == 0 { Against::First } else { Against::of(first, row, same_host) };
+        let head = heads.get(which)?;
+        let against = match which {
+            0 => Against::First,
+            _ if head.unlike.touches(row, !head.same_host) => Against::Unknown,
+            _ => Against::of(first, row, head.same_host),
+        };
         Some(Cell { row: row.clone(), against })
     };
     Some(SideRow {

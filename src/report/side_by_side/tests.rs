@@ -60,6 +60,57 @@ fn on_another_host_only_ratios_are_held_against_each_other() {
     assert!(all.page().unwrap().contains("CPU model: Example CPU @ 2.60GHz → Another CPU"));
 }
 
+/// What each row is called beside the first run's, by environment, workload and metric.
+fn word(all: &SideBySide, environment: &str, workload: &str, metric: &str) -> &'static str {
+    let of = |row: &&SideRow| {
+        (row.environment.as_str(), row.workload.as_str(), row.metric.as_str())
+            == (environment, workload, metric)
+    };
+    all.rows.iter().find(of).unwrap().cells[1].as_ref().unwrap().against.word()
+}
+
+#[test]
+fn a_host_set_otherwise_is_another() {
+    let (mine, mut theirs) = (run(Accelerator::Tcg), run(Accelerator::Tcg));
+    theirs.0.record.host.memory_bytes /= 2;
+    theirs.0.record.host.scratch_file_system = Some("xfs on sdb".into());
+    let all = side_by_side(&[(&mine.0, &mine.1), (&theirs.0, &theirs.1)]);
+    assert!(!csv_text(&all).contains("medians-"));
+    let said = "another host than the first, or of one set otherwise (host memory, scratch file system)";
+    assert!(all.cautions[0].contains(said), "{:?}", all.cautions);
+    assert!(all.page().unwrap().contains(" → xfs on sdb"));
+}
+
+#[test]
+fn figures_of_other_work_or_size_are_not_held_against_each_other() {
+    let mine = run(Accelerator::Tcg);
+    let of = |change: &dyn Fn(&mut crate::suite::Suite)| {
+        let mut theirs = run(Accelerator::Tcg);
+        change(&mut theirs.0.record.plan.suite);
+        side_by_side(&[(&mine.0, &mine.1), (&theirs.0, &theirs.1)])
+    };
+    let other_work =
+        of(&|suite| suite.workloads.iter_mut().find(|one| one.id == "disk-sync").unwrap().bytes = 4096);
+    assert_eq!(word(&other_work, "native", "disk-sync", "disk.sync.rate"), "unknown");
+    assert_eq!(word(&other_work, "native", "idle", "memory.total.peak"), "unknown");
+    assert_eq!(word(&other_work, "native", "syscall", "cpu.syscall.rate"), "medians-overlap");
+    assert!(other_work.cautions[0].contains("had another workload disk-sync than the first"));
+
+    let other_limits = of(&|suite| suite.limits.memory_bytes /= 2);
+    assert!(
+        other_limits.rows.iter().flat_map(|row| &row.cells[1]).all(|cell| cell.against.word() == "unknown")
+    );
+    assert!(other_limits.cautions[0].contains("had another limit of memory than the first"));
+
+    let other_machine = of(&|suite| {
+        let container = suite.environments.iter().find(|one| one.id == "docker").unwrap().kind.clone();
+        suite.environments.iter_mut().find(|one| one.id == "qemu").unwrap().kind = container;
+    });
+    assert_eq!(word(&other_machine, "qemu", "start", "startup.ready"), "unknown");
+    assert_eq!(word(&other_machine, "native", "start", "startup.ready"), "medians-overlap");
+    assert_eq!(other_machine.cautions.len(), 1, "{:?}", other_machine.cautions);
+}
+
 #[test]
 fn what_moved_is_seen_and_exact_figures_are_facts() {
     let (mine, mut theirs) = (run(Accelerator::Tcg), run(Accelerator::Tcg));
