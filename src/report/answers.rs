@@ -48,7 +48,7 @@ fn startup(view: &View<'_>) -> Answer {
         );
         Some((article(one), when))
     });
-    let sentence = sentence(&parts, "is ready ", "No start was measured.");
+    let sentence = sentence(&parts, "is ready ").unwrap_or_else(|| "No start was measured.".to_owned());
     Answer {
         question: "How long does a start take?",
         sentence,
@@ -61,18 +61,34 @@ fn memory(view: &View<'_>) -> Answer {
         let row = view.row(one.id, "idle", "memory.total.idle")?;
         Some((article(one), format!("takes {}", quantity::estimate(&row.median?, &row.unit))))
     });
-    let mut sentence = sentence(&parts, "takes ", "No memory was measured.");
-    if !parts.is_empty() {
-        sentence.pop();
-        sentence.push_str(" of memory while idle, the engine's share of the instance included");
-        sentence.push_str(&standing(view));
-        sentence.push('.');
-    }
+    let mut sentence = sentence(&parts, "takes ").map_or_else(
+        || "No memory was measured.".to_owned(),
+        |mut said| {
+            said.pop();
+            let of = "of memory while idle, the engine's share of the instance included";
+            format!("{said} {of}{}.", standing(view))
+        },
+    );
+    sentence.push_str(&without(view, |one| {
+        let start = || view.row(one.id, "start", "startup.ready");
+        view.row(one.id, "idle", "memory.total.idle").or_else(start)
+    }));
     Answer {
         question: "How much memory does it take?",
         sentence,
         figures: rows(view, "idle", "memory.total.idle"),
     }
+}
+
+/// ` No figure of docker: never-ready ×6.`: the first of each kind of which nothing but failures is known.
+fn without<'a>(view: &View<'a>, row: impl Fn(&Environment<'a>) -> Option<&'a Row>) -> String {
+    let kinds = [Kind::Native, Kind::Docker, Kind::Qemu];
+    let failed = kinds.into_iter().filter_map(|kind| {
+        let one = view.first(kind)?;
+        let row = row(one).filter(|row| row.n == 0 && row.failures() > 0)?;
+        Some(format!(" No figure of {}: {}.", one.name, failures(row)))
+    });
+    failed.collect()
 }
 
 /// What serves all instances and stays is nobody's share: it is said beside.
@@ -106,6 +122,7 @@ fn work(view: &View<'_>, family: Family) -> Answer {
     if sentence.is_empty() {
         sentence = format!("No {what} can be compared with native.");
     }
+    sentence.push_str(&without(view, |one| rates(view, one, family).next()));
     let figures = view.others().filter_map(|one| slowdown(view, one, family)).collect();
     Answer { question, sentence, figures }
 }
@@ -273,21 +290,17 @@ fn article(one: &Environment<'_>) -> String {
     }
 }
 
-/// `A native process takes 1 ms, a container 2 ms and a virtual machine 3 ms.`: what all say alike, `verb`, once.
-fn sentence(parts: &[(String, String)], verb: &str, none: &str) -> String {
-    if parts.is_empty() {
-        return none.to_owned();
-    }
-    let part = |(i, (who, said)): (usize, &(String, String))| {
-        let who = if i == 0 { who.clone() } else { who.replacen("A ", "a ", 1) };
-        format!("{who} {}", shorter(i, said, verb))
+/// `A native process takes 1 ms, a container 2 ms and a virtual machine 3 ms.`: what those after each other say alike, `verb`,
+/// once.
+fn sentence(parts: &[(String, String)], verb: &str) -> Option<String> {
+    let before = std::iter::once("").chain(parts.iter().map(|(_, said)| said.as_str()));
+    let part = |((who, said), before): (&(String, String), &str)| {
+        let who = if before.is_empty() { who.clone() } else { who.replacen("A ", "a ", 1) };
+        let said = said.strip_prefix(verb).filter(|_| before.starts_with(verb)).unwrap_or(said);
+        format!("{who} {said}")
     };
-    listed(&parts.iter().enumerate().map(part).collect::<Vec<_>>()) + "."
-}
-
-/// Without the verb, from the second on.
-fn shorter(place: usize, said: &str, verb: &str) -> String {
-    if place == 0 { said.to_owned() } else { said.strip_prefix(verb).unwrap_or(said).to_owned() }
+    let said: Vec<String> = parts.iter().zip(before).map(part).collect();
+    (!said.is_empty()).then(|| listed(&said) + ".")
 }
 
 /// `this, that and the other`.

@@ -59,3 +59,23 @@ fn too_few_blocks_for_intervals_are_said() {
     assert!(sentence.contains("in 9 workloads, each of too few blocks for an interval."), "{sentence}");
     assert_eq!(figure.against, "no interval: too few blocks");
 }
+
+#[test]
+fn an_environment_that_never_started_has_its_verb_and_its_failures() {
+    let (mut run, _) = quick();
+    let failure = crate::measure::sample::Failure {
+        name: crate::measure::sample::FailureName::NeverReady,
+        detail: "no Hello within 30 s".into(),
+    };
+    run.samples.retain(|sample| sample.environment != "docker" || !sample.metric.starts_with("memory."));
+    for sample in run.samples.iter_mut().filter(|sample| sample.environment == "docker") {
+        sample.outcome = crate::measure::sample::Outcome::Failed(failure.clone());
+    }
+    let summary = fixture::summarise(&run);
+    let said: Vec<String> = all(&View::new(&run, &summary)).into_iter().map(|one| one.sentence).collect();
+    assert!(said[0].contains(", a container (docker) was never ready (never-ready ×6) and "), "{}", said[0]);
+    assert!(said[0].contains(" and a virtual machine (qemu, KVM) is ready after "), "{}", said[0]);
+    for sentence in &said[1..] {
+        assert!(sentence.ends_with(" No figure of docker: never-ready ×6."), "{sentence}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::axis::Axis;
 use super::frame::{self, Heading, Label, MARGIN, PLAIN, WIDTH};
-use super::palette::{self, GRID, INK, PAPER};
+use super::palette::{self, GRID, INK, MUTED, PAPER};
 use super::scene::{Anchor, Font, Scene, Shape};
 use super::{Made, alarm, text};
 use crate::analysis::Estimate;
@@ -41,7 +41,7 @@ impl Bar {
 
 pub(super) fn make(view: &View<'_>) -> Made {
     let bars: Vec<Bar> = view.environments.iter().filter_map(|one| bar(view, one)).collect();
-    if bars.is_empty() {
+    if bars.iter().all(|bar| bar.parts.is_empty()) {
         return Err("no start was measured by phase".to_owned());
     }
     let heading = Heading {
@@ -67,10 +67,11 @@ fn bar(view: &View<'_>, one: &Environment<'_>) -> Option<Bar> {
     };
     let parts: Vec<_> = phases.filter_map(part).collect();
     let ready = view.row(one.id, "start", "startup.ready")?;
-    let failed = if ready.failures() > 0 { format!(" · {}", failures(ready)) } else { String::new() };
-    let detail = format!("{} · n = {}{failed}", one.what(), ready.n);
+    let named = if ready.failures() > 0 { format!(" · {}", failures(ready)) } else { String::new() };
+    let detail = format!("{} · n = {}{named}", one.what(), ready.n);
     let label = Label { name: one.name.clone(), detail };
-    (!parts.is_empty()).then_some(Bar { label, parts, whole: ready.median })
+    let failed = ready.n == 0 && ready.failures() > 0;
+    (!parts.is_empty() || failed).then_some(Bar { label, parts, whole: ready.median })
 }
 
 fn legend(scene: &mut Scene, bars: &[Bar]) {
@@ -107,6 +108,10 @@ fn absolute(scene: &mut Scene, bars: &[Bar], left: f64) {
     scene.line((left, top), (left, bottom), GRID, 1.5);
     for (bar, y) in bars.iter().zip((0..).map(|i| top + ROW * (f64::from(i) + 0.42))) {
         frame::label(scene, &bar.label, left - 12.0, y);
+        if bar.parts.is_empty() {
+            none(scene, (left, y));
+            continue;
+        }
         stack(scene, bar, &axis, y);
         if let Some(whole) = bar.whole {
             let (low, high) = whole.interval.map_or((whole.value, whole.value), |i| (i.low, i.high));
@@ -117,6 +122,11 @@ fn absolute(scene: &mut Scene, bars: &[Bar], left: f64) {
     scene.height = bottom + 22.0;
     frame::axis_title(scene, (left, right), scene.height + 8.0, "time since the instance was asked for");
     scene.height += 30.0;
+}
+
+/// In place of a bar.
+fn none(scene: &mut Scene, (left, y): (f64, f64)) {
+    scene.text((left + 6.0, y), Anchor::Start, Font { colour: MUTED, ..PLAIN }, "none succeeded");
 }
 
 /// The phases one after the other, each with the interval of its own length at its end.
@@ -155,6 +165,9 @@ fn stretched(scene: &mut Scene, bars: &[Bar], left: f64) {
     for bar in bars {
         let y = scene.height + 17.0;
         frame::label(scene, &bar.label, left - 12.0, y);
+        if bar.parts.is_empty() {
+            none(scene, (left, y));
+        }
         let length = bar.length();
         let mut begun = left;
         for (name, part) in &bar.parts {

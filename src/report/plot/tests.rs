@@ -143,6 +143,20 @@ fn a_run_in_which_everything_failed() {
 }
 
 #[test]
+fn an_environment_without_a_start_keeps_its_row_among_the_phases() {
+    let (mut run, _) = quick(6);
+    let failure = Failure { name: FailureName::NeverReady, detail: "no Hello within 30 s".into() };
+    for sample in run.samples.iter_mut().filter(|sample| sample.environment == "docker") {
+        sample.outcome = Outcome::Failed(failure.clone());
+    }
+    let summary = fixture::summarise(&run);
+    assert_eq!(sound("one-failed", &run, &summary)[0], "startup-phases");
+    let plots = all(&View::new(&run, &summary));
+    let svg = plots[0].drawn.as_ref().unwrap();
+    assert!(svg.contains("never-ready ×6") && svg.matches("none succeeded").count() == 2);
+}
+
+#[test]
 fn ratios_that_are_withheld_are_named() {
     let (run, mut summary) = quick(6);
     for row in summary.rows.iter_mut().filter(|row| row.kind == Kind::Qemu) {
