@@ -131,6 +131,11 @@ fn notes(view: &View<'_>, width: usize) -> String {
         }
         more(&mut text, failed.len());
     }
+    let elsewhere = view::said_elsewhere(view, !failed.is_empty());
+    if !elsewhere.is_empty() {
+        text.push('\n');
+        text.push_str(&wrapped(&elsewhere, width, "  "));
+    }
     let warnings = &view.run.record.warnings;
     if !warnings.is_empty() {
         text.push_str(&format!("\n{}:\n", counted(warnings.len() as u64, "warning")));
@@ -183,7 +188,7 @@ pub(super) fn wrapped(words: &str, width: usize, indent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::sample::Accelerator;
+    use crate::measure::sample::{Accelerator, Failure, FailureName, Outcome};
     use crate::report::fixture;
 
     #[test]
@@ -211,6 +216,28 @@ mod tests {
         (run.complete, run.dropped_tail) = (false, true);
         let text = terminal(&run, &fixture::summarise(&run), 100);
         assert!(text.contains("! This run did not end by itself") && text.contains("cut short"), "{text}");
+    }
+
+    #[test]
+    fn failures_in_blocks_that_are_not_analysed_are_counted_too() {
+        let mut run = fixture::quick(6, Accelerator::Kvm);
+        run.samples.retain(|sample| !matches!(sample.outcome, Outcome::Failed(_)));
+        let summary = fixture::summarise(&run);
+        let said = |run: &Run| {
+            (terminal(run, &summary, 160), crate::report::page(run, &summary).unwrap_or_default())
+        };
+        let (text, page) = said(&run);
+        assert!(!text.contains("failed") && page.contains("No sample failed."));
+        let failure = Failure { name: FailureName::NeverReady, detail: "no Hello within 30 s".into() };
+        let mut of_warm_up = run.samples[0].clone();
+        (of_warm_up.block, of_warm_up.warm_up) = (0, true);
+        (of_warm_up.environment, of_warm_up.outcome) = ("docker".into(), Outcome::Failed(failure));
+        run.samples.insert(0, of_warm_up);
+        let told = "1 sample failed in blocks that are not analysed, as those to warm up and those set aside \
+                    (docker: never-ready ×1)";
+        let (text, page) = said(&run);
+        assert!(text.contains(told), "{text}");
+        assert!(page.contains(told) && !page.contains("No sample failed."));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! A run and its summary as reports look at them: environments in the suite's order, rows by name, words for both.
 
+use std::collections::BTreeMap;
+
 use crate::analysis::{Ratio, Row, Summary};
 use crate::environment::Kind;
 use crate::journal::Run;
 use crate::measure::metric::{self, Direction, Family};
 use crate::measure::sample::Accelerator;
-use crate::measure::sample::FailureName;
+use crate::measure::sample::{FailureName, Outcome};
 use crate::plan::Role;
 use crate::report::clean::clean_to;
+use crate::report::quantity::counted;
 
 /// The longest name of an environment or workload that is shown, in characters.
 const LONGEST_NAME: usize = 60;
@@ -167,6 +170,44 @@ pub(super) struct Failed<'a> {
     pub samples: u32,
     /// Where, the first first.
     pub rows: Vec<&'a Row>,
+}
+
+/// Failures that no row counts, for their blocks are not analysed, by environment and name.
+pub(super) fn failed_elsewhere<'a>(view: &View<'a>) -> BTreeMap<(&'a str, FailureName), u32> {
+    let mut all = BTreeMap::new();
+    for sample in &view.run.samples {
+        if let Outcome::Failed(failure) = &sample.outcome {
+            *all.entry((sample.environment.as_str(), failure.name)).or_default() += 1;
+        }
+    }
+    for row in &view.summary.rows {
+        for (name, count) in &row.failed {
+            if let Some(left) = all.get_mut(&(row.environment.as_str(), *name)) {
+                *left = u32::saturating_sub(*left, *count);
+            }
+        }
+    }
+    all.retain(|_, left| *left > 0);
+    all
+}
+
+/// `60 more failed in blocks that are not analysed, as those to warm up and those set aside (docker: never-ready ×60)`; empty
+/// where none did.
+pub(super) fn said_elsewhere(view: &View<'_>, more: bool) -> String {
+    let failed = failed_elsewhere(view);
+    if failed.is_empty() {
+        return String::new();
+    }
+    let named = |((id, name), count): (&(&str, FailureName), &u32)| {
+        format!("{}: {name} ×{count}", clean_to(id, LONGEST_NAME))
+    };
+    let named: Vec<String> = failed.iter().map(named).collect();
+    let count: u32 = failed.values().sum();
+    let count = if more { format!("{count} more") } else { counted(count.into(), "sample") };
+    format!(
+        "{count} failed in blocks that are not analysed, as those to warm up and those set aside ({})",
+        named.join(", ")
+    )
 }
 
 /// All failures, by environment and name: one cause fails many metrics, and is told once.

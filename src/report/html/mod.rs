@@ -68,6 +68,7 @@ pub(super) fn page(view: &View<'_>, plots: &[Plot]) -> Result<String, Error> {
         latencies => Serde(latencies(view)),
         control_id => view.control().map_or("native".to_owned(), |one| one.name.clone()),
         failures => Serde(failures(view)),
+        failed_elsewhere => super::view::said_elsewhere(view, view.summary.rows.iter().any(|row| row.failures() > 0)),
         exact => Serde(exact(view)),
         host => Serde(facts::host(record)),
         made => Serde(facts::environments(record)),
