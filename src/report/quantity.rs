@@ -2,6 +2,9 @@
 
 use crate::analysis::{Estimate, Interval};
 
+/// Digits after the point that tell a ratio from 1, at most.
+const MOST_DECIMALS: usize = 6;
+
 /// What a value is multiplied with, and what it is then called.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Scale {
@@ -78,12 +81,11 @@ pub(super) fn estimate(estimate: &Estimate, unit: &str) -> String {
     }
 }
 
-/// A ratio with its interval: `7.9× [7.7–8.1]`.
+/// A ratio with its interval: `7.9× [7.7–8.1]`. An end that is not 1 is never shown as 1: whether the interval holds 1 is what
+/// readers look for.
 pub(super) fn ratio(estimate: &Estimate) -> String {
-    match bounded(estimate, 1.0) {
-        (middle, None) => format!("{middle}×"),
-        (middle, Some(ends)) => format!("{middle}× [{ends}]"),
-    }
+    let (middle, ends) = shown(estimate, 1.0, |end, text| end == 1.0 || text.parse() != Ok(1.0));
+    ends.map_or_else(|| format!("{middle}×"), |ends| format!("{middle}× [{ends}]"))
 }
 
 /// How much slower or dearer: the ratio itself where smaller is better, its inverse where bigger is.
@@ -102,14 +104,22 @@ fn named(number: &str, name: &str) -> String {
 /// The value and its interval, with the digits that the interval's width is worth: three significant ones of the value where
 /// they are no more than two of the width, and always one of the width.
 fn bounded(estimate: &Estimate, factor: f64) -> (String, Option<String>) {
+    shown(estimate, factor, |_, _| true)
+}
+
+/// [`bounded`], with as many more digits as it takes until each end is `told`, within reason.
+fn shown(estimate: &Estimate, factor: f64, told: impl Fn(f64, &str) -> bool) -> (String, Option<String>) {
     let middle = estimate.value * factor;
     let Some(Interval { low, high }) = estimate.interval else { return (number(middle, 3), None) };
     let (low, high) = (low * factor, high * factor);
     let usual = decimals(middle, 3);
-    let digits = match high - low {
+    let mut digits = match high - low {
         width if width > 0.0 => decimals(width, 2).min(usual).max(decimals(width, 1).min(usual + 2)),
         _ => usual,
     };
+    while digits < MOST_DECIMALS && ![low, high].iter().all(|end| told(*end, &fixed(*end, digits))) {
+        digits += 1;
+    }
     let show = |x: f64| fixed(x, digits);
     (show(middle), Some(format!("{}–{}", show(low), show(high))))
 }
@@ -194,6 +204,16 @@ mod tests {
         assert_eq!(estimate(&Estimate { value: 2048.0, interval: None }, "bytes"), "2.00 KiB");
         assert_eq!(ratio(&with(7.91, 7.7, 8.12)), "7.91× [7.70–8.12]");
         assert_eq!(ratio(&with(0.554, 0.397, 0.928)), "0.55× [0.40–0.93]");
+    }
+
+    #[test]
+    fn an_end_that_is_not_1_is_not_shown_as_1() {
+        assert_eq!(ratio(&with(1.05, 1.0021, 1.09)), "1.050× [1.002–1.090]");
+        assert_eq!(ratio(&with(1.05, 0.9996, 1.09)), "1.0500× [0.9996–1.0900]");
+        assert_eq!(ratio(&with(1.05, 1.0, 1.09)), "1.05× [1.00–1.09]");
+        assert_eq!(ratio(&with(0.97, 0.94, 0.998)), "0.970× [0.940–0.998]");
+        assert_eq!(ratio(&with(1.0, 1.0 - 1e-9, 1.0 + 1e-9)), "1.000000× [1.000000–1.000000]");
+        assert_eq!(estimate(&with(1.05, 1.0021, 1.09), "ms"), "1.05 ms [1.00–1.09]");
     }
 
     #[test]
