@@ -120,8 +120,10 @@ fn places() {
     fs::create_dir(folder.path().join("old")).unwrap();
     fs::write(folder.path().join("old/journal.jsonl"), "").unwrap();
     std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
+    fs::create_dir(folder.path().join("mine")).unwrap();
+    fs::write(folder.path().join("mine/summary.csv"), "mine").unwrap();
     let run = |place: &'static str| vec!["run", "--env", "native", "-o", place];
-    let all = ["file", "file/below", "old", "link"].map(run);
+    let all = ["file", "file/below", "old", "mine", "link"].map(run);
     let all: Vec<&[&str]> = all.iter().map(Vec::as_slice).collect();
     insta::assert_snapshot!(transcripts(folder.path(), &all));
 }

@@ -140,6 +140,12 @@ fn a_report_is_made_again_from_a_copy_anywhere() {
     let elsewhere = run(place.path(), &["report", "copy", "-o", "elsewhere"]);
     assert_eq!(elsewhere.code, 0, "{elsewhere:?}");
     assert!(place.path().join("elsewhere/report.html").exists());
+    assert_eq!(run(place.path(), &["report", "copy", "-o", "elsewhere"]).code, 0, "its own are replaced");
+    fs::write(place.path().join("elsewhere/summary.csv"), "mine").unwrap();
+    for taken in ["elsewhere", "a"] {
+        assert_eq!(run(place.path(), &["report", "copy", "-o", taken]).code, 2, "{taken}");
+    }
+    assert_eq!(fs::read(place.path().join("elsewhere/summary.csv")).unwrap(), b"mine");
     let clocks = run(place.path(), &["report", "--clocks", "copy"]);
     assert!(clocks.code == 0 && clocks.stdout.contains("gVisor"), "{clocks:?}");
 }

@@ -33,8 +33,8 @@ fn run_folder(folder: &Path) -> (Run, Summary) {
         "warnings": [],
     });
     let record: RunRecord = serde_json::from_value(record).unwrap();
-    write_run(folder, &record).unwrap();
     let mut writer = Writer::create(folder, "r1").unwrap();
+    write_run(folder, &record).unwrap();
     for block in &record.plan.blocks {
         let starts =
             (0..).zip(&block.cells).map(|(position, cell)| start(block.index, position, &cell.environment));

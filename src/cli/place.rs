@@ -1,12 +1,13 @@
 //! The run folder, looked at before anything boots, and the link to the latest run.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD};
 
 use super::refusal::Refusal;
-use crate::journal::{JOURNAL_FILE, RUN_FILE, WriteError};
+use crate::journal::{self, JOURNAL_FILE, RUN_FILE, WriteError};
+use crate::report;
 use crate::run::Output;
 
 /// Where runs go that were given no place.
@@ -32,11 +33,10 @@ pub(super) fn output(asked: Option<&Path>) -> Output {
 /// The place, and why not.
 pub(super) fn check(output: &Output) -> Result<(), Refusal> {
     let (Output::Folder(folder) | Output::Below(folder)) = output;
-    if matches!(output, Output::Folder(_)) && [JOURNAL_FILE, RUN_FILE].iter().any(|f| folder.join(f).exists())
-    {
-        return Err(WriteError::Taken { path: folder.clone() }.into());
-    }
     let there = nearest(folder)?;
+    if matches!(output, Output::Folder(_)) {
+        journal::check_free(folder)?;
+    }
     let access = rustix::fs::accessat(CWD, &there, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
     access.map_err(|errno| WriteError::Io { path: there.clone(), source: errno.into() })?;
     let free = free_bytes(&there);
@@ -49,6 +49,60 @@ pub(super) fn check(output: &Output) -> Result<(), Refusal> {
             LEAST_FREE_BYTES >> 20
         ))),
     }
+}
+
+/// What a report of one run writes first: it is told from a user's file by its first columns.
+const FIRST: &str = "samples.csv";
+
+/// May a report be written there, beside or over what is there? An earlier report may be replaced; a user's own file may
+/// not, nor the report of another run in that one's folder.
+///
+/// # Errors
+/// What is in the way.
+pub(super) fn check_report(folder: &Path, run: &Path, names: &[String]) -> Result<(), Refusal> {
+    let real = |path: &Path| path.canonicalize().ok();
+    if real(folder).is_some_and(|there| Some(there) == real(run)) {
+        return Ok(());
+    }
+    let holds_run = [JOURNAL_FILE, RUN_FILE].iter().any(|name| folder.join(name).exists());
+    if holds_run && names.iter().any(|name| name == FIRST) {
+        return Err(Refusal::usage(format!(
+            "{} holds another run, whose report stays in it; give another place with -o DIR",
+            folder.display()
+        )));
+    }
+    // Pictures carry no mark: they are an earlier report's where its samples are.
+    let reported = is_reports(&folder.join(FIRST), FIRST);
+    for name in names {
+        let path = folder.join(name);
+        let picture = [".svg", ".png"].iter().any(|end| name.ends_with(end));
+        if path.symlink_metadata().is_ok() && !(if picture { reported } else { is_reports(&path, name) }) {
+            return Err(Refusal::usage(format!(
+                "{} is no earlier report's; give another place with -o DIR, or remove it",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Does that file begin as a report's file of that name does?
+fn is_reports(path: &Path, name: &str) -> bool {
+    const PAGE_HEAD_BYTES: u64 = 2048;
+    if !path.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
+        return false;
+    }
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(PAGE_HEAD_BYTES).read_to_end(&mut head));
+    let head = String::from_utf8_lossy(&head);
+    let columns = match name {
+        FIRST => &report::csv::SAMPLE_COLUMNS[..],
+        "summary.csv" => &report::csv::SUMMARY_COLUMNS[..],
+        "side-by-side.csv" => &report::SIDE_BY_SIDE_COLUMNS[..],
+        _ => return read.is_ok() && head.contains("<meta name=\"generator\" content=\"isocost "),
+    };
+    // Later columns may be other ones in another version's report.
+    read.is_ok() && columns.iter().zip(head.split([',', '\r', '\n'])).take(3).all(|(ours, its)| *ours == its)
 }
 
 /// The folder itself, or the folder that it would be made in.
@@ -130,6 +184,37 @@ mod tests {
         std::fs::write(folder.path().join(RUN_FILE), "{}").unwrap();
         assert!(refused(folder.path().to_owned()).contains("holds a run already"));
         check(&Output::Below(folder.path().to_owned())).unwrap();
+    }
+
+    #[test]
+    fn a_folder_with_something_else_in_it_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("summary.csv"), "mine").unwrap();
+        assert!(refused(folder.path().to_owned()).contains("is not empty and is no run's folder"));
+        check(&Output::Below(folder.path().to_owned())).unwrap();
+    }
+
+    #[test]
+    fn a_report_replaces_earlier_reports_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let names = ["samples.csv", "summary.csv", "cpu-overhead.svg", "report.html"].map(str::to_owned);
+        let check = || check_report(at, Path::new("run"), &names);
+        std::fs::write(at.join("notes.txt"), "mine").unwrap();
+        check().unwrap();
+        for name in &names {
+            std::fs::write(at.join(name), "mine").unwrap();
+            assert!(check().unwrap_err().text.contains(&format!("{name} is no earlier report's")));
+            std::fs::remove_file(at.join(name)).unwrap();
+        }
+        std::fs::write(at.join("samples.csv"), report::csv::SAMPLE_COLUMNS.join(",")).unwrap();
+        std::fs::write(at.join("cpu-overhead.svg"), "<svg>").unwrap();
+        std::fs::write(at.join("report.html"), "<meta name=\"generator\" content=\"isocost 0.1.0\">")
+            .unwrap();
+        check().unwrap();
+        std::fs::write(at.join(RUN_FILE), "{}").unwrap();
+        assert!(check().unwrap_err().text.contains("holds another run"));
+        check_report(at, at, &names).unwrap();
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::args::ReportArguments;
 use super::console::Console;
 use super::exit::Exit;
+use super::place;
 use super::refusal::Refusal;
 use super::results::{self, Line, Reported};
 use crate::report;
@@ -18,6 +19,9 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     side_by_side: Vec<PathBuf>,
 }
+
+/// What [`report::write_side_by_side`] writes.
+const SIDE_BY_SIDE: [&str; 2] = ["side-by-side.csv", "side-by-side.html"];
 
 /// Makes the reports. Runs are never put into one: each has its own.
 ///
@@ -31,6 +35,12 @@ pub(super) fn report(arguments: &ReportArguments, console: Console) -> Result<Ex
         let text: Vec<String> = all.iter().map(|one| report::clocks(&one.run)).collect();
         console.result(&text.join("\n"))?;
         return Ok(Exit::Done);
+    }
+    if let Some(into) = arguments.output.as_deref() {
+        match all.as_slice() {
+            [one] => place::check_report(into, &one.folder, &one.files())?,
+            _ => place::check_report(into, Path::new(""), &SIDE_BY_SIDE.map(str::to_owned))?,
+        }
     }
     match all.as_slice() {
         [one] => alone(one, arguments.output.as_deref(), console)?,

@@ -43,6 +43,13 @@ impl Reported {
         Ok(Self { folder: folder.to_owned(), run, summary })
     }
 
+    /// The files that [`Self::write`] may replace or remove.
+    pub(super) fn files(&self) -> Vec<String> {
+        let plots = report::plots(&self.run, &self.summary);
+        let pictures = plots.iter().flat_map(|plot| ["svg", "png"].map(|end| format!("{}.{end}", plot.name)));
+        report::FILES.map(str::to_owned).into_iter().chain(pictures).collect()
+    }
+
     /// Writes its report: into its own folder, or another. Returns the files, the page last.
     ///
     /// # Errors

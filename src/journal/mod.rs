@@ -23,7 +23,7 @@ mod write;
 
 pub use folder::{JOURNAL_FILE, RUN_FILE, run_folders, write_run};
 pub use read::{JournalError, Run, read};
-pub use write::{WriteError, Writer};
+pub use write::{WriteError, Writer, check_free};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -60,8 +60,8 @@ fn sample(position: u32, outcome: Outcome) -> Sample {
 
 fn journal_of(lines: &[Record]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    write_run(dir.path(), &record("r1")).unwrap();
     let mut writer = Writer::create(dir.path(), "r1").unwrap();
+    write_run(dir.path(), &record("r1")).unwrap();
     writer.append(lines).unwrap();
     dir
 }
@@ -136,6 +136,9 @@ fn a_folder_that_cannot_hold_a_run_is_named() {
     assert!(matches!(Writer::create(dir.path(), "r2"), Err(WriteError::Taken { .. })));
     let file = dir.path().join(JOURNAL_FILE);
     assert!(matches!(Writer::create(&file, "r2"), Err(WriteError::NotAFolder { .. })));
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("samples.csv"), "mine").unwrap();
+    assert!(matches!(Writer::create(other.path(), "r2"), Err(WriteError::NotEmpty { .. })));
     let below = Writer::create(&file.join("x"), "r2").unwrap_err();
     assert!(below.to_string().contains("journal.jsonl"), "{below}");
 }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::Record;
-use super::folder::{JOURNAL_FILE, sync_folder};
+use super::folder::{JOURNAL_FILE, RUN_FILE, sync_folder};
 use crate::journal::record::SCHEMA;
 
 /// Why a run folder cannot be written.
@@ -20,6 +20,12 @@ pub enum WriteError {
     /// There is a run in it already.
     #[error("{} holds a run already; give another place with -o DIR, or remove it", path.display())]
     Taken {
+        /// The place.
+        path: PathBuf,
+    },
+    /// There is something else in it, which the run or its report could replace.
+    #[error("{} is not empty and is no run's folder; give another place with -o DIR", path.display())]
+    NotEmpty {
         /// The place.
         path: PathBuf,
     },
@@ -74,6 +80,7 @@ impl Writer {
     /// The place, and why no run can be kept there.
     pub fn create(dir: &Path, run_id: &str) -> Result<Self, WriteError> {
         let made_folder = make_folder(dir)?;
+        check_free(dir)?;
         let path = dir.join(JOURNAL_FILE);
         let file = match OpenOptions::new().append(true).create_new(true).open(&path) {
             Ok(file) => file,
@@ -148,6 +155,21 @@ impl Writer {
     }
 }
 
+/// Can a new run have that folder? It is not there yet, or is empty: a run and its report replace files by name.
+///
+/// # Errors
+/// What is in it, or that it cannot be listed.
+pub fn check_free(dir: &Path) -> Result<(), WriteError> {
+    if [JOURNAL_FILE, RUN_FILE].iter().any(|name| dir.join(name).symlink_metadata().is_ok()) {
+        return Err(WriteError::Taken { path: dir.to_owned() });
+    }
+    match std::fs::read_dir(dir) {
+        Ok(mut all) => all.next().map_or(Ok(()), |_| Err(WriteError::NotEmpty { path: dir.to_owned() })),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(WriteError::io(dir, error)),
+    }
+}
+
 /// Was it made?
 fn make_folder(dir: &Path) -> Result<bool, WriteError> {
     let made = match std::fs::create_dir(dir) {
@@ -157,7 +179,7 @@ fn make_folder(dir: &Path) -> Result<bool, WriteError> {
     match made {
         Ok(()) => Ok(true),
         Err(_) if dir.is_dir() => Ok(false),
-        Err(_) if dir.exists() && !dir.is_dir() => Err(WriteError::NotAFolder { path: dir.to_owned() }),
+        Err(_) if dir.exists() => Err(WriteError::NotAFolder { path: dir.to_owned() }),
         Err(e) => Err(WriteError::io(dir, e)),
     }
 }
