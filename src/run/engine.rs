@@ -124,7 +124,7 @@ pub(super) fn resume_in(
         events(Event::Cleaned(line));
     }
     let cut = journal::read(folder)?;
-    let Rest { plan, record, taken, images } = resume::rest(&cut, options)?;
+    let Rest { plan, record, taken, images, torn } = resume::rest(&cut, options)?;
     prepare::check(&plan)?;
     // Of the whole plan: repeats need environments that no block of the rest may have.
     let engine = prepare::engine(&record.plan);
@@ -140,6 +140,7 @@ pub(super) fn resume_in(
     let given = Given { plan: &plan, options, surroundings };
     let mut run = Running::new(given, folder.to_owned(), context, record, ready, log);
     run.goes_on_from(&cut);
+    run.torn = torn;
     run.images.retain(|id, _| !images.contains(id));
     resume::join(&mut run.record.environments, &before);
     run.through()
@@ -167,6 +168,8 @@ struct Running<'a> {
     pace: Pace,
     repeats: Repeats,
     images: BTreeMap<String, u64>,
+    /// The block that is to stand for the one in which the run was cut off.
+    torn: Option<Repeat>,
     left_behind: Vec<String>,
 }
 
@@ -206,6 +209,7 @@ impl<'a> Running<'a> {
             pace,
             repeats,
             images,
+            torn: None,
             left_behind: Vec::new(),
         }
     }
@@ -218,7 +222,7 @@ impl<'a> Running<'a> {
         let count = |blocks: usize| u32::try_from(blocks).unwrap_or(u32::MAX);
         let conditions = &mut self.record.conditions;
         conditions.disturbed = count(before.disturbed.len());
-        conditions.repeated = count(cut.repeats.len());
+        conditions.repeated = before.repeated;
         conditions.replaced = count(before.replaced.len());
         // It is told anew at the end, of both parts.
         self.record.warnings.retain(|text| !text.contains(DISTURBED));
@@ -255,10 +259,14 @@ impl<'a> Running<'a> {
             if self.spent() {
                 return Ok(self.stopping(Ending::Budget, "the budget is spent"));
             }
+            let torn = self.torn.filter(|repeat| repeat.block == block.index);
+            self.log.take(Vec::new(), torn.map(Record::Repeat).into_iter().collect())?;
             let disturbed = self.block(block)?;
             if self.context.stop.is_raised() {
                 return Ok(self.stopping(Ending::Interrupted, "a signal came"));
             }
+            let aside = torn.map(|repeat| SetAside { block: repeat.of, by: Some(repeat.block) });
+            self.log.take(Vec::new(), aside.map(Record::SetAside).into_iter().collect())?;
             if block.role == Role::Measured {
                 self.record.conditions.disturbed += u32::from(disturbed);
                 self.repeats.done(block.index, disturbed);

@@ -28,6 +28,8 @@ pub(super) struct Before {
     pub disturbed: BTreeSet<u32>,
     /// Those for which another stands.
     pub replaced: BTreeSet<u32>,
+    /// Repeats that were begun.
+    pub repeated: u32,
     /// Repeats of which it is known what became of them.
     pub settled: u32,
     /// The index behind the last repeat's.

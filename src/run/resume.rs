@@ -1,7 +1,8 @@
 //! A run that was cut off, continued where it stopped.
 //!
 //! In: its folder. Out: what is left of its plan. The block that was cut stays in the journal as far as it came and is measured again, whole,
-//! under a number of its own: only what was measured in one go is compared inside a block. A run that warmed up does so again.
+//! under a number of its own, which stands for it then: only what was measured in one go is compared inside a block. A run that warmed up does
+//! so again.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +10,9 @@ use super::repeats::Before;
 use super::{RunError, RunOptions};
 use crate::environment::ARTEFACTS;
 use crate::image::kernel::sha256_hex;
-use crate::journal::Run;
 use crate::journal::record::{Ending, EnvironmentRecord, RunRecord};
-use crate::measure::sample::Outcome;
+use crate::journal::{Repeat, Run};
+use crate::measure::sample::{FailureName, Outcome, Sample};
 use crate::plan::{Block, Plan, Role};
 
 /// Each cell that came to its end has this, as a value or a failure.
@@ -28,6 +29,8 @@ pub(super) struct Rest {
     pub taken: (u64, u64),
     /// Environments whose image was counted.
     pub images: BTreeSet<String>,
+    /// The block of `plan` that is to stand for the one that was cut.
+    pub torn: Option<Repeat>,
 }
 
 /// What is left of a run.
@@ -58,9 +61,11 @@ pub(super) fn rest(run: &Run, options: &RunOptions) -> Result<Rest, RunError> {
         record.plan.blocks.iter().filter(|block| !begun.contains(&block.index)).cloned().collect();
     // The budget ends a run between blocks; all else in the middle of one.
     let cut = run.samples.last().filter(|_| record.ending != Ending::Budget).map(|sample| sample.block);
+    let before = before(run);
+    let cut = cut.filter(|block| !before.done.contains(block));
     let cut = record.plan.blocks.iter().find(|block| Some(block.index) == cut).cloned();
-    let again: Vec<Block> = cut.into_iter().collect();
-    let repeated = Some(before(run)).filter(|before| options.repeats != Some(0) && before.waits());
+    let again: Vec<Block> = cut.iter().cloned().collect();
+    let repeated = Some(&before).filter(|before| options.repeats != Some(0) && before.waits());
     let repeated =
         repeated.and_then(|_| record.plan.blocks.iter().find(|block| block.role == Role::Measured));
     let first = again.first().or(left.first()).or(repeated);
@@ -75,9 +80,16 @@ pub(super) fn rest(run: &Run, options: &RunOptions) -> Result<Rest, RunError> {
         block.index = index;
         record.plan.blocks.push(block.clone());
     }
+    // Where what stood for a block was cut as well, another one stands for that.
+    let torn = cut.zip(added.last()).filter(|(cut, _)| cut.role == Role::Measured).map(|(cut, by)| {
+        let of = run.repeats.iter().find(|repeat| repeat.block == cut.index).map_or(cut.index, |it| it.of);
+        Repeat { block: by.index, of }
+    });
     added.append(&mut left);
     let (measured, failed): (Vec<_>, Vec<_>) =
         run.samples.iter().partition(|sample| matches!(sample.outcome, Outcome::Value(_)));
+    // What was stopped is measured again: that is no failure of the whole.
+    let failed = failed.into_iter().filter(|sample| !was_stopped(sample)).count();
     record.warnings.push(format!(
         "continued at {} after {} blocks were begun",
         jiff::Timestamp::now(),
@@ -88,10 +100,15 @@ pub(super) fn rest(run: &Run, options: &RunOptions) -> Result<Rest, RunError> {
     let counted = run.samples.iter().filter(|sample| &*sample.workload == "image");
     Ok(Rest {
         plan: Plan { blocks: added, ..record.plan.clone() },
-        taken: (measured.len() as u64, failed.len() as u64),
+        taken: (measured.len() as u64, failed as u64),
+        torn,
         images: counted.map(|sample| sample.environment.to_string()).collect(),
         record,
     })
+}
+
+fn was_stopped(sample: &Sample) -> bool {
+    matches!(&sample.outcome, Outcome::Failed(failure) if failure.name == FailureName::Interrupted)
 }
 
 /// What became of its blocks, by the journal alone: `run.json` of a run that was killed is as old as its start.
@@ -103,6 +120,10 @@ pub(super) fn before(run: &Run) -> Before {
         |block: &&Block| block.cells.iter().all(|cell| ended.contains(&(block.index, &*cell.environment)));
     let whole: BTreeSet<u32> = planned.clone().filter(is_whole).map(|block| block.index).collect();
     let planned: BTreeSet<u32> = planned.map(|block| block.index).collect();
+    // What stands for a block that was cut is of the plan.
+    let repeats = run.repeats.iter().filter(|repeat| !planned.contains(&repeat.block));
+    let repeats: BTreeSet<u32> = repeats.map(|repeat| repeat.block).collect();
+    let settled = run.set_aside.iter().filter(|one| repeats.contains(&one.by.unwrap_or(one.block)));
     // In the order of their samples, which is not that of the plan where blocks were added to it.
     let mut met = BTreeSet::new();
     let order = run.samples.iter().map(|sample| sample.block).filter(|block| met.insert(*block));
@@ -111,9 +132,10 @@ pub(super) fn before(run: &Run) -> Before {
     Before {
         done,
         disturbed: disturbed.filter(|block| planned.contains(block)).collect(),
-        replaced: run.set_aside.iter().filter(|one| one.by.is_some()).map(|one| one.block).collect(),
-        settled: u32::try_from(run.set_aside.len()).unwrap_or(u32::MAX),
+        replaced: settled.clone().filter(|one| one.by.is_some()).map(|one| one.block).collect(),
+        settled: u32::try_from(settled.count()).unwrap_or(u32::MAX),
         next: run.repeats.iter().map(|repeat| repeat.block + 1).max().unwrap_or(0),
+        repeated: u32::try_from(repeats.len()).unwrap_or(u32::MAX),
     }
 }
 

@@ -593,14 +593,44 @@ fn a_run_that_is_continued_knows_which_blocks_of_its_first_part_were_disturbed()
         Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(fake))
     };
     let again = resume_in(&loud(), &folder, &options(ran.folder.path()), &build, &|_| {}).unwrap();
-    // Block 3 was the last and is measured again, as 12: one of each part is disturbed.
+    // One of each part is disturbed; block 3 was the last, and whole.
     let conditions = &again.record.conditions;
     assert_eq!((conditions.disturbed, conditions.repeated, conditions.replaced), (2, 2, 2));
     let run = journal::read(&folder).unwrap();
-    assert_eq!(run.repeats, [Repeat { block: 13, of: 1 }, Repeat { block: 14, of: 5 }]);
+    assert_eq!(run.repeats, [Repeat { block: 12, of: 1 }, Repeat { block: 13, of: 5 }]);
     assert_eq!(run.role(1, false), Role::SetAside);
     let told: Vec<_> = again.record.warnings.iter().filter(|text| text.contains("disturbed")).collect();
     assert!(told.len() == 1 && told[0].contains("all of them were measured again"), "{told:?}");
+}
+
+#[test]
+fn the_block_in_which_a_run_was_cut_off_is_set_aside_for_the_one_that_stands_for_it() {
+    let build = |faults: &'static [(u32, Fault)]| {
+        move |spec: &EnvironmentSpec, context: &RunContext| {
+            let faults = if spec.id == "b" { faults.to_vec() } else { Vec::new() };
+            let fake = Fake::new(&spec.id, context, Script { faults, ..Script::default() });
+            Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(fake))
+        }
+    };
+    let ran = ran_with(&plan(&[Role::Measured; 4]), &[(2, Fault::StopInWork)], |_| {});
+    let folder = ran.folder.path().join("out");
+    let resumed = |faults| {
+        let options = options(ran.folder.path());
+        resume_in(&Scripted::default(), &folder, &options, &build(faults), &|_| {}).unwrap()
+    };
+    // Cut once more in the block that is to stand for it.
+    assert_eq!(resumed(&[(1, Fault::StopInWork)]).record.ending, Ending::Interrupted);
+    let whole = resumed(&[]);
+    assert_eq!((whole.record.ending, whole.failed), (Ending::Complete, 0));
+    assert_eq!((whole.record.conditions.repeated, whole.record.conditions.replaced), (0, 0));
+    let run = journal::read(&folder).unwrap();
+    assert_eq!(run.repeats, [Repeat { block: 4, of: 1 }, Repeat { block: 5, of: 1 }]);
+    assert_eq!(run.set_aside, [SetAside { block: 1, by: Some(5) }]);
+    let counting: Vec<u32> = (0..6).filter(|block| run.role(*block, false) == Role::Measured).collect();
+    assert_eq!(counting, [0, 2, 3, 5]);
+    let summary = crate::analysis::summarise(&run, &crate::analysis::Settings::of(&run));
+    assert_eq!(summary.blocks, 4);
+    assert!(summary.rows.iter().all(|row| row.failed.is_empty() && row.n <= 4), "{:?}", summary.rows);
 }
 
 #[test]
