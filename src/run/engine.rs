@@ -68,9 +68,10 @@ pub(super) fn execute_in(
     let placement = surroundings.placement(plan.suite.limits.cpus);
     let context = prepare::context(plan, options, &registered, placement);
     let folder = options.output.folder(&registered.run_id);
+    // It watches the host for a while: whoever is killed meanwhile leaves no folder without a record.
+    let record = prepare::record(plan, &context, options.code.clone());
     let writer = Writer::create(&folder, &registered.run_id)?;
     let made = writer.made_folder();
-    let record = prepare::record(plan, &context, options.code.clone());
     journal::write_run(&folder, &record).inspect_err(|_| prepare::take_back(&folder, made))?;
     events(Event::Created { run_id: registered.run_id.clone(), folder: folder.clone() });
 
