@@ -121,6 +121,13 @@ fn replaced(place: &Place) {
     assert_eq!(history.points(&Selection::default()).unwrap(), points);
     assert_eq!(history.runs(&Selection::default()).unwrap()[0].ending.as_deref(), Some("complete"));
     assert_eq!(history.baseline("main").unwrap().runs, ["r1"]);
+    let mut changed = longer.clone();
+    changed.digest = "d3".into();
+    changed.measured[0].value = Some(99.0);
+    assert_eq!(history.add(&changed).unwrap(), Added::Other);
+    let refused = history.save_sessions("x", &[(changed, Vec::new())], None, Timestamp::UNIX_EPOCH, false);
+    assert!(matches!(refused, Err(HistoryError::Other { run, .. }) if run == "r1"));
+    assert_eq!(history.points(&Selection::default()).unwrap(), points);
 }
 
 /// Only what was asked for.

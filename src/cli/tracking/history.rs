@@ -16,7 +16,7 @@ use crate::journal;
 use crate::regression::changes::Settings;
 use crate::regression::ci::{Findings, Outcome};
 use crate::regression::formats::Source;
-use crate::regression::history::{Added, History, Place, RunRow, Selection, entry_of};
+use crate::regression::history::{Added, History, HistoryError, Place, RunRow, Selection, entry_of};
 use crate::regression::score;
 use crate::regression::trend::{TrendSettings, Trends, Verdict, trends};
 use crate::report::clean::sentence;
@@ -187,6 +187,7 @@ struct Tally {
     known: usize,
     replaced: usize,
     shorter: usize,
+    other: usize,
     /// Of all of these.
     nameless: usize,
 }
@@ -199,6 +200,7 @@ impl Tally {
             Added::Known => self.known += 1,
             Added::Replaced => self.replaced += 1,
             Added::Shorter => self.shorter += 1,
+            Added::Other => self.other += 1,
         }
     }
 }
@@ -214,7 +216,7 @@ fn import(
         Some(format) => (import_files(paths, format, said, place, console)?, 0),
         None => import_runs(paths, said, place, console)?,
     };
-    let Tally { new, known, replaced, shorter, nameless } = tally;
+    let Tally { new, known, replaced, shorter, other, nameless } = tally;
     if nameless > 0 {
         console.note(&format!(
             "{nameless} of them name no commit: isocost history import DIR --commit HASH says which it was"
@@ -223,15 +225,15 @@ fn import(
     if console.json {
         console.document(
             "history",
-            json!({"new": new, "known": known, "replaced": replaced, "shorter": shorter, "unreadable": unreadable}),
+            json!({"new": new, "known": known, "replaced": replaced, "shorter": shorter, "other": other, "unreadable": unreadable}),
         )?;
     } else {
         console.result(&format!(
             "{new} runs are new, {known} were there, {replaced} have gone on since, {shorter} are earlier copies and change nothing; \
-             {unreadable} cannot be read\n"
+             {other} are refused for another run's id, {unreadable} cannot be read\n"
         ))?;
     }
-    Ok(if unreadable > 0 { Exit::Failed } else { Exit::Done })
+    Ok(if unreadable + other > 0 { Exit::Failed } else { Exit::Done })
 }
 
 /// All files are read before anything is written. One that never names a commit was measured just now.
@@ -297,6 +299,11 @@ fn import_runs(
                 }
                 let added = history.add(&entry)?;
                 tally.count(added, &entry.source);
+                if added == Added::Other {
+                    let error = HistoryError::Other { place: place.clone(), run: entry.run_id.clone() };
+                    crate::cli::console::say(&format!("{}: {error}", folder.display()));
+                    continue;
+                }
                 if added == Added::Shorter {
                     console.note(&format!(
                         "{}: an earlier copy of run {}, of which the history has more: it keeps that",

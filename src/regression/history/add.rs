@@ -18,6 +18,8 @@ pub enum Added {
     Replaced,
     /// What is there has gone on since: it stays.
     Shorter,
+    /// What is there ended as a whole, as this did, with as many samples, and is another: it stays.
+    Other,
 }
 
 impl History {
@@ -89,6 +91,10 @@ pub(super) fn put(
                         Added::Known
                     }
                     Some(now) if now.extent > Extent::of(entry) => return Ok(Added::Shorter),
+                    // A run that ended as a whole never goes on; one that was cut off may, without one more sample at first.
+                    Some(now) if now.extent == Extent::of(entry) && now.extent.end == End::Whole => {
+                        return Ok(Added::Other);
+                    }
                     _ => Added::Replaced,
                 }
             }

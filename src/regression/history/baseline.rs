@@ -30,6 +30,7 @@ enum Refused {
     Taken,
     NoRun(String),
     Shorter(String),
+    Other(String),
 }
 
 impl Baseline {
@@ -119,6 +120,9 @@ impl History {
             (Err(_), Some(Refused::Shorter(run))) => {
                 Err(HistoryError::Earlier { place: self.place.clone(), run })
             }
+            (Err(_), Some(Refused::Other(run))) => {
+                Err(HistoryError::Other { place: self.place.clone(), run })
+            }
             (Err(trouble), None) => Err(self.failed(trouble, "save a baseline")),
         }
     }
@@ -184,8 +188,10 @@ fn added(
     sessions: &[(Entry, Vec<u8>)],
 ) -> Result<Result<(), Refused>, Trouble> {
     for (entry, packed) in sessions {
-        if put(connection, known, entry)? == Added::Shorter {
-            return Ok(Err(Refused::Shorter(entry.run_id.clone())));
+        match put(connection, known, entry)? {
+            Added::Shorter => return Ok(Err(Refused::Shorter(entry.run_id.clone()))),
+            Added::Other => return Ok(Err(Refused::Other(entry.run_id.clone()))),
+            Added::New | Added::Known | Added::Replaced => {}
         }
         keep(connection, &entry.run_id, packed)?;
     }

@@ -118,6 +118,17 @@ pub enum HistoryError {
         /// The run.
         run: String,
     },
+    /// Two runs of one id: one of them was changed, or copied and measured into.
+    #[error(
+        "run {run} is in the history {place} with as many samples and other values; nothing goes on after its end, so find out \
+         which of the two was changed, or name another history for this one with --history PLACE"
+    )]
+    Other {
+        /// Which.
+        place: Place,
+        /// The run.
+        run: String,
+    },
     /// The name is taken.
     #[error("there is a baseline `{name}` already; add --replace to give the name to other runs")]
     BaselineTaken {
