@@ -63,6 +63,8 @@ fn results(hour: i64, ready: f64) -> Results {
         n: Some(30),
     };
     Results {
+        run: Some(format!("r-{hour}")),
+        suite: Some("quick".into()),
         at: Timestamp::from_second(1_709_287_200).unwrap() + SignedDuration::from_hours(hour),
         source: Source {
             commit: Some(format!("c{hour:03}")),

@@ -149,8 +149,10 @@ fn selections(place: &Place) {
     assert_eq!(ids(&Selection { newest: Some(2), ..all.clone() }), ["r4", "r5"]);
     let since = Some(Timestamp::from_second(3).unwrap());
     assert_eq!(ids(&Selection { branch: Some("main".into()), since, ..all.clone() }), ["r3", "r5"]);
-    let host = Some(description("cpu", "old").fingerprint);
-    assert_eq!(ids(&Selection { host, newest: Some(1), ..all }), ["r2"]);
+    let machine = Some("ol".to_owned());
+    assert_eq!(ids(&Selection { machine, newest: Some(1), ..all.clone() }), ["r2"]);
+    let unknown = history.runs(&Selection { machine: Some("x".into()), ..all }).unwrap_err().to_string();
+    assert!(unknown.ends_with("no run is of a machine `x`; those there are: new; old"), "{unknown}");
 }
 
 /// A name for runs: saved once, replaced only when asked, listed, removed.

@@ -202,6 +202,9 @@ pub(super) struct Which {
     /// Only runs begun at or after this, such as 2026-01-31
     #[arg(long, global = true, value_name = "TIME", value_parser = since)]
     pub(super) since: Option<jiff::Timestamp>,
+    /// Only runs of this machine, by its name or a part of it
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) machine: Option<String>,
     /// Only the newest so many runs
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) newest: Option<u32>,

@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path, format: Import, said: &Source) -> Result<Importe
     let written = changed.unwrap_or_else(jiff::Timestamp::now);
     let read = match format {
         Import::Bencher => bencher::read(&text).map(|figures| Imported {
-            results: vec![Results { at: written, source: Source::default(), figures }],
+            results: vec![Results { at: written, source: Source::default(), figures, ..Results::default() }],
             left_out: Vec::new(),
             undated: true,
         }),

@@ -52,7 +52,8 @@ pub(in crate::cli) fn history(arguments: &HistoryArguments, console: Console) ->
 }
 
 fn selection(which: &Which) -> Selection {
-    Selection { branch: which.branch.clone(), since: which.since, host: None, newest: which.newest }
+    let (branch, machine) = (which.branch.clone(), which.machine.clone());
+    Selection { branch, since: which.since, machine, newest: which.newest }
 }
 
 fn look(

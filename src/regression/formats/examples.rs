@@ -25,6 +25,8 @@ pub(crate) fn results() -> Results {
     let image = figure("docker/image", "disk.image", "bytes", Direction::Smaller, 1_204_224.0);
     let rate = figure("qemu/cpu-integer", "cpu.integer.rate", "iterations/s", Direction::Bigger, 2.5e8);
     Results {
+        run: Some("r-1".into()),
+        suite: Some("quick".into()),
         at: Timestamp::from_second(1_709_287_200).unwrap_or_default(),
         source: Source {
             commit: Some("0123abc".into()),
@@ -41,9 +43,19 @@ pub(crate) fn history() -> Vec<Results> {
     let mut second = results();
     second.at += jiff::SignedDuration::from_hours(1);
     second.source = Source { commit: Some("0124abc".into()), ..Source::default() };
+    (second.run, second.suite) = (Some("r-2".into()), None);
     second.figures.remove(1);
     second.figures[0].value = 141.25;
     vec![results(), second]
+}
+
+/// The same on two machines.
+pub(crate) fn two_machines() -> Vec<Results> {
+    let mut runs = vec![results(), results()];
+    for (run, name) in runs.iter_mut().zip(["ci-2, Xeon", "ci-1, Xeon"]) {
+        run.source.machine = Some(name.into());
+    }
+    runs
 }
 
 /// Runs with distinct names that hold no `: `, at whole seconds.
@@ -82,6 +94,7 @@ pub(crate) fn any_results() -> impl Strategy<Value = Results> {
             at: Timestamp::from_second(second).unwrap_or_default(),
             source: Source { commit: Some(commit), ..Source::default() },
             figures,
+            ..Results::default()
         }
     })
 }

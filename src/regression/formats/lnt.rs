@@ -61,7 +61,7 @@ pub fn read(text: &str, written: Timestamp) -> Result<Imported, FormatError> {
             }
         }
     }
-    imported.results.push(Results { at: time.unwrap_or(written), source, figures });
+    imported.results.push(Results { at: time.unwrap_or(written), source, figures, ..Results::default() });
     Ok(imported)
 }
 

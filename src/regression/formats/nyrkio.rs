@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::names::{joined, split};
+use super::results::one_machine;
 use super::{Figure, FormatError, Imported, Results, Source};
 use crate::measure::metric::Direction;
 
@@ -43,6 +44,7 @@ struct Attributes {
 /// A figure that is not finite, or none at all.
 pub fn write(runs: &[Results]) -> Result<String, FormatError> {
     runs.iter().try_for_each(|run| run.check(FORMAT))?;
+    one_machine(runs, FORMAT)?;
     if runs.iter().all(|run| run.figures.is_empty()) {
         return Err(FormatError::Empty { format: FORMAT, hint: None });
     }
@@ -100,6 +102,7 @@ pub fn read(text: &str) -> Result<Imported, FormatError> {
             at,
             source,
             figures: run.metrics.into_iter().filter_map(figure).collect(),
+            ..Results::default()
         });
     }
     Ok(imported)
@@ -128,6 +131,7 @@ mod tests {
     fn runs_are_written_with_their_attributes() {
         insta::assert_snapshot!(write(&examples::history()).unwrap());
         assert!(matches!(write(&[]), Err(FormatError::Empty { .. })));
+        assert!(matches!(write(&examples::two_machines()), Err(FormatError::Machines { .. })));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::{joined, split};
+use super::results::one_machine;
 use super::{Figure, FormatError, Imported, Results, Source};
 use crate::measure::metric::Direction;
 
@@ -87,6 +88,7 @@ pub fn configuration(runs: &[Results], test: &str, file: &str) -> Result<String,
 
 fn columns(runs: &[Results]) -> Result<BTreeMap<String, &Figure>, FormatError> {
     runs.iter().try_for_each(|run| run.check(FORMAT))?;
+    one_machine(runs, FORMAT)?;
     let rows: Vec<&Results> = measured(runs).collect();
     let whole = seen(&rows).into_iter().filter(|(_, seen)| seen.rows.len() == rows.len());
     let columns: BTreeMap<String, &Figure> = whole.map(|(name, seen)| (name, seen.newest)).collect();
@@ -151,7 +153,7 @@ pub fn read(text: &str) -> Result<Imported, FormatError> {
             |column: Option<usize>| row.get(column?).filter(|text| !text.is_empty()).map(str::to_owned);
         let source = Source { commit: text(commit), branch: text(branch), ..Source::default() };
         let figures = metrics.iter().filter_map(|&i| figure(&head[i], row.get(i)?)).collect();
-        imported.results.push(Results { at, source, figures });
+        imported.results.push(Results { at, source, figures, ..Results::default() });
     }
     Ok(imported)
 }
@@ -214,6 +216,16 @@ mod tests {
         other.figures.iter_mut().for_each(|figure| figure.benchmark = "other".into());
         let error = write(&[with.clone(), other]).unwrap_err().to_string();
         assert!(error.contains("select such with --newest N"), "{error}");
+    }
+
+    #[test]
+    fn two_machines_are_not_one_column() {
+        let error = write(&examples::two_machines()).unwrap_err().to_string();
+        assert!(
+            error.contains("`ci-1, Xeon` and `ci-2, Xeon`") && error.contains("--machine NAME"),
+            "{error}"
+        );
+        assert_eq!(write(&examples::two_machines()[..1]).unwrap().lines().count(), 2);
     }
 
     #[test]

@@ -20,6 +20,8 @@ const SCHEMA: &str = "message isocost {
     optional binary branch (STRING);
     optional binary repository (STRING);
     optional binary machine (STRING);
+    optional binary suite (STRING);
+    optional binary run (STRING);
     required binary benchmark (STRING);
     required binary measure (STRING);
     required binary unit (STRING);
@@ -66,6 +68,8 @@ fn columns(
     optional::<ByteArrayType>(group, source.clone().map(|source| source.branch.as_deref().map(text)))?;
     optional::<ByteArrayType>(group, source.clone().map(|source| source.repository.as_deref().map(text)))?;
     optional::<ByteArrayType>(group, source.map(|source| source.machine.as_deref().map(text)))?;
+    optional::<ByteArrayType>(group, rows.iter().map(|(run, _)| run.suite.as_deref().map(text)))?;
+    optional::<ByteArrayType>(group, rows.iter().map(|(run, _)| run.run.as_deref().map(text)))?;
     let figures = rows.iter().map(|(_, figure)| *figure);
     required::<ByteArrayType>(group, figures.clone().map(|figure| text(&figure.benchmark)))?;
     required::<ByteArrayType>(group, figures.clone().map(|figure| text(&figure.measure)))?;

@@ -3,8 +3,12 @@
 use crate::measure::metric::Direction;
 
 /// The figures of one run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Results {
+    /// Its id in the history that it comes from.
+    pub run: Option<String>,
+    /// The suite's name.
+    pub suite: Option<String>,
     /// When it was measured.
     pub at: jiff::Timestamp,
     /// Of what.
@@ -122,6 +126,17 @@ pub enum FormatError {
         /// The format.
         format: &'static str,
     },
+    /// The format has one name for a figure, whatever machine it is of.
+    #[error(
+        "{format} would make one line of {}, which are no line: select one with --machine NAME",
+        machines.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
+    )]
+    Machines {
+        /// The format.
+        format: &'static str,
+        /// Their names.
+        machines: Vec<String>,
+    },
     /// Nothing to write: the reader of the format would take it for an error.
     #[error("there is no figure to write as {format}{}", hint.map(|hint| format!(": {hint}")).unwrap_or_default())]
     Empty {
@@ -143,5 +158,15 @@ impl Results {
             }
         }
         Ok(())
+    }
+}
+
+/// For formats that do not say which machine a figure is of.
+pub(super) fn one_machine(runs: &[Results], format: &'static str) -> Result<(), FormatError> {
+    let named = runs.iter().filter_map(|run| run.source.machine.clone());
+    let machines: std::collections::BTreeSet<String> = named.collect();
+    match machines.len() {
+        0 | 1 => Ok(()),
+        _ => Err(FormatError::Machines { format, machines: machines.into_iter().collect() }),
     }
 }

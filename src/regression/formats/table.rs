@@ -6,12 +6,14 @@ use crate::measure::metric::Direction;
 const FORMAT: &str = "CSV";
 
 /// The columns, in order; Parquet has the same.
-pub(super) const COLUMNS: [&str; 13] = [
+pub(super) const COLUMNS: [&str; 15] = [
     "time",
     "commit",
     "branch",
     "repository",
     "machine",
+    "suite",
+    "run",
     "benchmark",
     "measure",
     "unit",
@@ -41,6 +43,8 @@ pub fn csv(runs: &[Results]) -> Result<String, FormatError> {
                 text(&run.source.branch),
                 text(&run.source.repository),
                 text(&run.source.machine),
+                text(&run.suite),
+                text(&run.run),
                 figure.benchmark.clone(),
                 figure.measure.clone(),
                 figure.unit.clone(),

@@ -131,6 +131,15 @@ impl Description {
     }
 }
 
+/// The facts that stay while a machine is the same one.
+const STAYING: [&str; 4] = ["cpu", "cpus", "memory", "virtualised"];
+
+/// A machine as lines name it: what it was called at import, and what stays of it. Empty where nothing is known of it.
+pub(super) fn machine(named: Option<&str>, host: Option<&Description>) -> String {
+    let facts = STAYING.iter().filter_map(|name| host?.facts.get(*name)).map(String::as_str);
+    named.into_iter().chain(facts).collect::<Vec<_>>().join(", ")
+}
+
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

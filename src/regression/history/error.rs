@@ -98,6 +98,14 @@ pub enum HistoryError {
         /// The run.
         run: String,
     },
+    /// No such machine.
+    #[error("no run is of a machine `{name}`; those there are: {}", if known.is_empty() { "none".to_owned() } else { known.join("; ") })]
+    NoMachine {
+        /// As asked.
+        name: String,
+        /// All.
+        known: Vec<String>,
+    },
     /// No such baseline.
     #[error("there is no baseline `{name}`{}; those there are: {}", similar.as_deref().map(|name| format!(", did you mean `{name}`?")).unwrap_or_default(), if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
     NoBaseline {

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::entry::{Entry, Measured, SeriesKey, hex};
+use super::entry::{Entry, Measured, SeriesKey, hex, machine};
 use super::error::HistoryError;
 use super::query::Selection;
 use super::store::History;
-use crate::regression::formats::{Figure, Imported, Results};
+use crate::regression::formats::{Figure, Imported, Results, Source};
 
 /// Runs made of another tool's results. The id rests on what is in the file alone, and not on the file.
 pub(super) fn entries(imported: &Imported, format: &str) -> Vec<Entry> {
@@ -73,7 +73,7 @@ fn measured(figure: &Figure) -> Measured {
 }
 
 impl History {
-    /// The selected runs in the terms of other tools, oldest first. A figure whose samples all failed is not among
+    /// The selected runs in the terms of other tools, oldest first, each with its machine as lines name it. A figure whose samples all failed is not among
     /// them: no format has a word for it.
     ///
     /// # Errors
@@ -81,6 +81,7 @@ impl History {
     pub fn results(&mut self, selection: &Selection) -> Result<Vec<Results>, HistoryError> {
         let runs = self.runs(selection)?;
         let series: HashMap<i64, _> = self.series()?.into_iter().map(|one| (one.id, one)).collect();
+        let descriptions = self.descriptions()?;
         let mut figures: HashMap<i64, Vec<(i64, Figure)>> = HashMap::new();
         for point in self.points(selection)? {
             let (Some(one), Some(value)) = (series.get(&point.series), point.value) else { continue };
@@ -101,7 +102,10 @@ impl History {
             let mut own = figures.remove(&run.id).unwrap_or_default();
             own.sort_by(|(_, a), (_, b)| (&a.benchmark, &a.measure).cmp(&(&b.benchmark, &b.measure)));
             let figures = own.into_iter().map(|(_, figure)| figure).collect();
-            Results { at: run.started_at, source: run.source, figures }
+            let host = run.host.as_ref().and_then(|host| descriptions.get(host));
+            let machine = machine(run.source.machine.as_deref(), host);
+            let source = Source { machine: Some(machine).filter(|name| !name.is_empty()), ..run.source };
+            Results { run: Some(run.run_id), suite: run.suite, at: run.started_at, source, figures }
         });
         Ok(results.collect())
     }

@@ -1,11 +1,11 @@
 //! What a history holds, read back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 use super::connection::{Row as _, Trouble, Value};
-use super::entry::{Description, SeriesKey};
+use super::entry::{Description, SeriesKey, machine};
 use super::error::HistoryError;
 use super::store::History;
 use crate::measure::metric::Direction;
@@ -18,8 +18,8 @@ pub struct Selection {
     pub branch: Option<String>,
     /// Begun at or after this.
     pub since: Option<Timestamp>,
-    /// On the host with this fingerprint.
-    pub host: Option<String>,
+    /// On the machine of this name, or those whose names have it in them.
+    pub machine: Option<String>,
     /// Only the newest so many.
     pub newest: Option<u32>,
 }
@@ -87,7 +87,7 @@ impl History {
     /// # Errors
     /// The database's.
     pub fn runs(&mut self, selection: &Selection) -> Result<Vec<RunRow>, HistoryError> {
-        let (filter, values) = filter(selection);
+        let (filter, values) = self.filter(selection)?;
         let sql = format!(
             "SELECT run.id, run_id, origin, started_at, ending, suite, program, commit_id, branch, repository, machine,
             host.fingerprint FROM run LEFT JOIN host ON host.id = run.host{filter}"
@@ -121,7 +121,7 @@ impl History {
     /// # Errors
     /// The database's.
     pub fn points(&mut self, selection: &Selection) -> Result<Vec<PointRow>, HistoryError> {
-        let (filter, values) = filter(selection);
+        let (filter, values) = self.filter(selection)?;
         let sql = format!(
             "SELECT series, run, value, low, high, n, failed, ratio, ratio_low, ratio_high, environment.fingerprint
             FROM point LEFT JOIN environment ON environment.id = point.environment
@@ -163,30 +163,77 @@ impl History {
     }
 }
 
-/// Conditions, the newest runs first, and their number.
-fn filter(selection: &Selection) -> (String, Vec<Value>) {
-    let mut conditions = Vec::new();
-    let mut values: Vec<Value> = Vec::new();
-    let mut add = |condition: &str, value: Value| {
-        values.push(value);
-        conditions.push(format!("{condition} ${}", values.len()));
-    };
-    if let Some(branch) = &selection.branch {
-        add("branch =", branch.as_str().into());
+impl History {
+    /// Conditions, the newest runs first, and their number.
+    fn filter(&mut self, selection: &Selection) -> Result<(String, Vec<Value>), HistoryError> {
+        let mut conditions = Vec::new();
+        let mut values: Vec<Value> = Vec::new();
+        let mut add = |condition: &str, value: Value| {
+            values.push(value);
+            conditions.push(format!("{condition} ${}", values.len()));
+        };
+        if let Some(branch) = &selection.branch {
+            add("branch =", branch.as_str().into());
+        }
+        if let Some(since) = selection.since {
+            add("started_at >=", since.as_microsecond().into());
+        }
+        if let Some(machine) = &selection.machine {
+            let mut hosts = Vec::new();
+            for (named, host) in self.hosts_of(machine)? {
+                values.extend([named.as_str().into(), host.as_str().into()]);
+                hosts.push(format!(
+                    "COALESCE(run.machine, '') = ${} AND COALESCE(host.fingerprint, '') = ${}",
+                    values.len() - 1,
+                    values.len()
+                ));
+            }
+            conditions.push(format!("({})", hosts.join(" OR ")));
+        }
+        let mut sql = if conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", conditions.join(" AND "))
+        };
+        sql += " ORDER BY started_at DESC, run.id DESC";
+        if let Some(newest) = selection.newest {
+            sql += &format!(" LIMIT {newest}");
+        }
+        Ok((sql, values))
     }
-    if let Some(since) = selection.since {
-        add("started_at >=", since.as_microsecond().into());
+
+    /// The names at import and the hosts that are this machine: the one that is called so or, where none is, those whose name
+    /// has it in it.
+    fn hosts_of(&mut self, asked: &str) -> Result<Vec<(String, String)>, HistoryError> {
+        let sql = "SELECT DISTINCT COALESCE(machine, ''), COALESCE(host.fingerprint, '') FROM run
+            LEFT JOIN host ON host.id = run.host";
+        let doing = "list its machines";
+        let rows = self.ask(doing, sql, &[])?;
+        let descriptions = self.descriptions()?;
+        let mut all = Vec::new();
+        for row in &rows {
+            let text = |column| row.text(column).map_err(|trouble| self.failed(trouble, doing));
+            let (named, host) = (text(0)?, text(1)?);
+            let said = Some(named.as_str()).filter(|name| !name.is_empty());
+            all.push((machine(said, descriptions.get(&host)), named, host));
+        }
+        let exact = all.iter().any(|(name, named, _)| name == asked || named == asked);
+        let meant = |(name, named, _): &&(String, String, String)| match exact {
+            true => name == asked || named == asked,
+            false => name.contains(asked),
+        };
+        let found: Vec<_> =
+            all.iter().filter(meant).map(|(_, named, host)| (named.clone(), host.clone())).collect();
+        if found.is_empty() {
+            let known: BTreeSet<String> =
+                all.into_iter().map(|(name, ..)| name).filter(|name| !name.is_empty()).collect();
+            return Err(HistoryError::NoMachine {
+                name: asked.to_owned(),
+                known: known.into_iter().collect(),
+            });
+        }
+        Ok(found)
     }
-    if let Some(host) = &selection.host {
-        add("host.fingerprint =", host.as_str().into());
-    }
-    let mut sql =
-        if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
-    sql += " ORDER BY started_at DESC, run.id DESC";
-    if let Some(newest) = selection.newest {
-        sql += &format!(" LIMIT {newest}");
-    }
-    (sql, values)
 }
 
 fn run(row: &[Value]) -> Result<RunRow, Trouble> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::regression::formats::{Figure, Imported, Results, Source, bencher, lnt, nyrkio, otava};
+use crate::regression::trend::{TrendSettings, trends};
 
 fn file(dir: &tempfile::TempDir) -> Place {
     Place::File(dir.path().join("sub/history.db"))
@@ -31,7 +32,9 @@ fn what_others_measured_comes_out_as_it_went_in() {
         assert_eq!(history.add_file(&imported(), "otava").unwrap(), [added; 3]);
     }
     let mut expected = imported().results;
-    for run in &mut expected {
+    let runs = history.runs(&Selection::default()).unwrap();
+    for (run, row) in expected.iter_mut().zip(runs) {
+        run.run = Some(row.run_id);
         run.figures.sort_by(|a, b| a.benchmark.cmp(&b.benchmark));
     }
     assert_eq!(history.results(&Selection::default()).unwrap(), expected);
@@ -65,6 +68,22 @@ fn what_a_file_does_not_say_is_said_for_it_and_never_doubles_it() {
     assert_eq!(history.runs(&of("main")).unwrap().len(), 4);
     assert_eq!(history.runs(&of("topic")).unwrap().len(), 3);
     assert_eq!(history.runs(&Selection::default()).unwrap().len(), 8);
+}
+
+#[test]
+fn what_is_exported_names_the_machine_as_lines_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = History::open(&file(&dir)).unwrap();
+    let facts = [("cpu", "Xeon"), ("cpus", "4"), ("kernel", "6.1")];
+    let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut entry = super::foreign::entries(&imported(), "isocost").remove(0);
+    entry.source.machine = Some("ci-1".into());
+    entry.host = Some(Description::of(facts.into()));
+    history.add(&entry).unwrap();
+    let exported = history.results(&Selection::default()).unwrap().remove(0);
+    assert_eq!(exported.source.machine.as_deref(), Some("ci-1, Xeon, 4"));
+    let trends = trends(&mut history, &Selection::default(), &TrendSettings::default()).unwrap();
+    assert!(trends.lines.iter().all(|line| Some(&line.machine.0) == exported.source.machine.as_ref()));
 }
 
 #[test]
@@ -154,7 +173,11 @@ fn undated(second: i64, commit: &str, value: u32) -> Imported {
     .unwrap();
     let source = Source { commit: Some(commit.into()), ..Source::default() };
     let at = jiff::Timestamp::from_second(second).unwrap();
-    Imported { results: vec![Results { at, source, figures }], undated: true, ..Imported::default() }
+    Imported {
+        results: vec![Results { at, source, figures, ..Results::default() }],
+        undated: true,
+        ..Imported::default()
+    }
 }
 
 #[test]
