@@ -190,6 +190,11 @@ fn files_of_others_are_taken_in_once_with_all_that_is_in_them() {
     }
     let listed = cli::run(dir.path(), &["history", "runs", "--branch", "main"]);
     assert_eq!(listed.stdout.lines().count(), 8, "{listed:?}");
+    for format in ["csv", "parquet", "otava"] {
+        let none = cli::run(dir.path(), &["history", "export", format, "--branch", "mian", "-o", "none"]);
+        assert!(none.code == 2 && none.stderr.contains("their branches are main"), "{none:?}");
+        assert!(!dir.path().join("none").exists());
+    }
     let other = cli::run(dir.path(), &["history", "import", "first", "--format", "otava", "--commit", "b"]);
     assert!(other.stderr.contains("--commit changes nothing in first"), "{other:?}");
 }

@@ -330,7 +330,11 @@ fn export(
     selection: &Selection,
     console: Console,
 ) -> Result<Exit, Refusal> {
-    let results = History::open_existing(place)?.results(selection)?;
+    let mut history = History::open_existing(place)?;
+    let results = history.results(selection)?;
+    if results.is_empty() {
+        return Err(nothing(&mut history, selection));
+    }
     let bytes = exchange::write(&results, format).map_err(|e| Refusal::usage(e.to_string()))?;
     for what in exchange::left_out(&results, format) {
         console.note(&format!("left out: {what}"));

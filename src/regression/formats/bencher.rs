@@ -26,10 +26,13 @@ type File = BTreeMap<String, BTreeMap<String, Metric>>;
 /// The figures of a file; the caller knows when and of what.
 ///
 /// # Errors
-/// It is not this format.
+/// It is not this format, or holds no figure.
 pub fn read(text: &str) -> Result<Vec<Figure>, FormatError> {
     let malformed = |e: serde_json::Error| FormatError::Malformed { format: FORMAT, detail: e.to_string() };
     let file: File = serde_json::from_str(text).map_err(malformed)?;
+    if file.values().all(BTreeMap::is_empty) {
+        return Err(FormatError::Malformed { format: FORMAT, detail: "it holds no figure".to_owned() });
+    }
     let figures = file.into_iter().flat_map(|(benchmark, measures)| {
         measures.into_iter().map(move |(measure, metric)| Figure {
             benchmark: benchmark.clone(),
@@ -116,6 +119,9 @@ mod tests {
         results.figures[0].high = None;
         results.figures[0].measure = "m".repeat(65);
         assert!(matches!(write(&results), Err(FormatError::Malformed { .. })));
+        for bad in ["{}", "{\"a\": {}}"] {
+            assert!(read(bad).unwrap_err().to_string().ends_with("it holds no figure"), "{bad}");
+        }
         for bad in ["", "[]", "{\"a\": 1}", "{\"a\": {\"b\": {\"value\": null}}}", "{\"a\": {\"b\": {}}}"] {
             assert!(read(bad).is_err(), "{bad}");
         }
