@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::HashMap;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -89,6 +90,77 @@ fn the_first_signal_ends_a_run_in_an_orderly_way_wherever_it_is() {
         let after = nothing_is_lost(&place, &folder, &before);
         assert!(after.complete && after.record.ending == Ending::Interrupted);
     }
+}
+
+/// The command with a `qemu-img` of ours before the real one: it makes no disk for as long as it is let.
+fn with_slow_qemu_img(place: &Place) -> Command {
+    let programs = place.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let slow = programs.join("qemu-img");
+    std::fs::write(&slow, "#!/bin/sh\n[ \"$1\" = create ] || exit 1\nsleep 1000 &\nwait\n").unwrap();
+    std::fs::set_permissions(&slow, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = place.isocost();
+    command.env("PATH", format!("{}:{path}", programs.display()));
+    command
+}
+
+/// As a terminal's Ctrl-C does it: the whole foreground group gets the signal.
+#[test]
+fn a_signal_to_the_whole_group_is_heeded_by_isocost_alone_and_a_killed_one_leaves_no_helper() {
+    if !all_here("a_signal_to_the_whole_group_is_heeded_by_isocost_alone_and_a_killed_one_leaves_no_helper") {
+        return;
+    }
+    for signal in [Signal::INT, Signal::KILL] {
+        let place = Place::new();
+        let mut command = with_slow_qemu_img(&place);
+        command.process_group(0);
+        let mut live = place.begin_with(command, &suite(2, "20ms"), &["--env", "qemu"]);
+        let run_id = live.wait_until("its folder", |_| true).record.run_id;
+        live.wait_until("a slow helper", |_| !live::processes_named(&run_id, "sleep").is_empty());
+        live.signal_group(signal);
+        let (engine, folder) = (live.engine().to_owned(), live.run.clone());
+        let (ended, said) = live.end();
+        assert_eq!(ended, (signal == Signal::INT).then_some(130), "{said}");
+        if signal == Signal::INT {
+            let run = journal::read(&folder).unwrap();
+            let outcomes = run.samples.iter().map(|sample| &sample.outcome);
+            let interrupted = |outcome: &Outcome| matches!(outcome, Outcome::Failed(why) if why.name == FailureName::Interrupted);
+            assert!(!run.samples.is_empty() && outcomes.clone().all(interrupted), "{:?}", run.samples);
+        } else {
+            let cleaned = place.clean();
+            assert!(cleaned.contains("(sleep)"), "{cleaned}");
+        }
+        nothing_is_left(&run_id, &engine);
+        assert_eq!(place.states(), 0);
+    }
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_another_run_that_prepares_the_same() {
+    if !all_here("a_signal_ends_the_wait_for_another_run_that_prepares_the_same") {
+        return;
+    }
+    let place = Place::new();
+    // Of its own: other tests need the common one.
+    let kernels = place.cache().join("kernels-1");
+    std::fs::remove_file(&kernels).unwrap();
+    std::fs::create_dir(&kernels).unwrap();
+    let held = std::fs::File::create(kernels.join(".lock")).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    std::fs::write(place.path().join("suite.toml"), suite(2, "20ms")).unwrap();
+    let mut command = place.isocost();
+    command.args(["run", "./suite.toml", "--env", "qemu", "-o", "run"]);
+    let mut waiting = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut said = String::new();
+    let mut lines = std::io::BufReader::new(waiting.stderr.take().unwrap());
+    while !said.contains("waiting for another isocost") {
+        assert_ne!(std::io::BufRead::read_line(&mut lines, &mut said).unwrap(), 0, "{said}");
+    }
+    kill_process(Pid::from_child(&waiting), Signal::TERM).unwrap();
+    std::io::Read::read_to_string(&mut lines, &mut said).unwrap();
+    assert_eq!(waiting.wait().unwrap().code(), Some(143), "{said}");
+    assert_eq!(place.states(), 0);
 }
 
 #[test]

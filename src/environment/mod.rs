@@ -249,7 +249,7 @@ mod cgroup;
 mod cpus;
 mod first_instruction;
 mod folder;
-mod wait;
+pub(crate) mod wait;
 
 pub mod agent;
 pub mod check;

@@ -2,13 +2,20 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 use tempfile::TempDir;
 
+use super::errand;
 use super::error::ImageError;
 
 /// How names of folders start in which something is being made.
 const MAKING: &str = ".making-";
+
+/// Between two tries to have the lock.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Held while a folder of the cache is read or changed: two runs do not make the same thing at once.
 #[derive(Debug)]
@@ -19,16 +26,15 @@ pub(super) struct LockedFolder {
 }
 
 impl LockedFolder {
-    /// Makes the folder `name` of the cache if need be, and waits for the lock. What a killed process left
-    /// half-made is removed.
+    /// Makes the folder `name` of the cache if need be, and waits for the lock, for as long as the run is not to stop. What a
+    /// killed process left half-made is removed.
     pub(super) fn of(cache: &Path, name: &str) -> Result<Self, ImageError> {
         let path = cache.join(name);
         std::fs::create_dir_all(&path).map_err(ImageError::io("create", &path))?;
         let lock = path.join(".lock");
         let file =
             File::options().create(true).append(true).open(&lock).map_err(ImageError::io("open", &lock))?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
-            .map_err(|e| ImageError::io("lock", &lock)(e.into()))?;
+        take(&file, &lock)?;
         let folder = Self { path, _lock: file };
         folder.remove_leftovers()?;
         Ok(folder)
@@ -55,10 +61,47 @@ impl LockedFolder {
     }
 }
 
+/// Who holds it may be fetching a kernel: that takes as long as it takes, and whoever waits is told what for.
+fn take(file: &File, path: &Path) -> Result<(), ImageError> {
+    let doing = format!("waiting for another isocost that prepares the same ({} is locked)", path.display());
+    errand::check("preparing")?;
+    let mut told = false;
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => {}
+            Err(error) => return Err(ImageError::io("lock", path)(error.into())),
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!("{doing}");
+        }
+        errand::pause(LOOK_AGAIN, &doing)?;
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::super::errand::Errand;
     use super::*;
+    use crate::environment::agent::StopSignal;
+
+    #[test]
+    fn a_stop_ends_the_wait_for_the_first() {
+        let cache = tempfile::tempdir().unwrap();
+        let _first = LockedFolder::of(cache.path(), "things").unwrap();
+        let errand = Errand { run_id: "r".into(), stop: StopSignal::new().unwrap() };
+        let stop = errand.stop.clone();
+        let (path, began) = (cache.path().to_owned(), std::time::Instant::now());
+        let waiting =
+            std::thread::spawn(move || errand.carry_out(|| LockedFolder::of(&path, "things").map(drop)));
+        std::thread::sleep(2 * LOOK_AGAIN);
+        stop.raise();
+        let error = waiting.join().unwrap().unwrap_err();
+        assert!(matches!(error, ImageError::Interrupted { .. }), "{error}");
+        assert!(error.to_string().contains("another isocost"), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(20));
+    }
 
     #[test]
     fn what_a_killed_process_left_is_removed() {

@@ -33,6 +33,22 @@ pub enum ImageError {
         /// What to do next.
         next: &'static str,
     },
+    /// A program did not end.
+    #[error("`{command}` did not end within {after:?} and was ended; {next}")]
+    ProgramLate {
+        /// The command line.
+        command: String,
+        /// How long it had.
+        after: std::time::Duration,
+        /// What to do next.
+        next: &'static str,
+    },
+    /// The run is to stop.
+    #[error("stopped while {doing}")]
+    Interrupted {
+        /// What was under way.
+        doing: String,
+    },
     /// apt has no such kernel.
     #[error(
         "apt offers no kernel {wanted}; it offers {}. Refresh its lists with `sudo apt-get update`, or name one of these",

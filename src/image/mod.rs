@@ -7,6 +7,7 @@ mod cache;
 pub mod compression;
 pub mod debian;
 pub mod disk;
+mod errand;
 pub mod error;
 pub mod guest;
 pub mod initramfs;
@@ -16,4 +17,5 @@ mod program;
 pub mod tsc;
 pub mod vmlinux;
 
+pub use errand::Errand;
 pub use error::ImageError;

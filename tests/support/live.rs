@@ -65,8 +65,16 @@ impl Place {
 
     /// The same with this run folder.
     pub(crate) fn begin_in(&self, run: &Path, suite: &str, more: &[&str]) -> Live {
+        self.begin_as(self.isocost(), run, suite, more)
+    }
+
+    /// The same by this command.
+    pub(crate) fn begin_with(&self, isocost: Command, suite: &str, more: &[&str]) -> Live {
+        self.begin_as(isocost, &self.path().join("run"), suite, more)
+    }
+
+    fn begin_as(&self, mut command: Command, run: &Path, suite: &str, more: &[&str]) -> Live {
         std::fs::write(self.path().join("suite.toml"), suite).unwrap();
-        let mut command = self.isocost();
         command.args(["run", "./suite.toml", "-o"]).arg(run).args(more);
         self.spawn(command, run.to_owned())
     }
@@ -149,6 +157,11 @@ impl Live {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// To all of its process group, which it leads.
+    pub(crate) fn signal_group(&self, signal: Signal) {
+        rustix::process::kill_process_group(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Its exit code (`None`: a signal) and what it said, once it has ended.

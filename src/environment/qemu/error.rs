@@ -83,8 +83,8 @@ impl QemuError {
     pub fn failure(&self) -> Failure {
         let name = match self {
             Self::Ended { .. } => FailureName::ExitedEarly,
-            Self::Late { .. } => FailureName::TimedOut,
-            Self::Interrupted(_) => FailureName::Interrupted,
+            Self::Late { .. } | Self::Image(ImageError::ProgramLate { .. }) => FailureName::TimedOut,
+            Self::Interrupted(_) | Self::Image(ImageError::Interrupted { .. }) => FailureName::Interrupted,
             Self::Monitor(_) => FailureName::Engine,
             _ => FailureName::NotStarted,
         };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::environment::{Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RunContext};
-use crate::image::disk;
+use crate::image::{Errand, disk};
 use crate::measure::clock::Instant;
 use crate::measure::sample::Accelerator;
 use crate::suite::{DiskFormat, QemuSpec};
@@ -67,10 +67,16 @@ impl QemuEnvironment {
         EnvironmentError { environment: self.id.clone(), failure: error.failure() }
     }
 
+    /// For the programs that make images.
+    fn errand(&self) -> Errand {
+        Errand { run_id: self.context.run_id.clone(), stop: self.context.stop.clone() }
+    }
+
     fn make_next(&self, ready: &Ready) -> Result<LaidOut, EnvironmentError> {
         let folder = prepare::folder("vm-", &self.context.scratch).map_err(|e| self.failed(e))?;
         let begun = Instant::now();
-        let layer = make_layer(self.spec.disk, &ready.base, folder.path()).map_err(|e| self.failed(e))?;
+        let make = || make_layer(self.spec.disk, &ready.base, folder.path());
+        let layer = self.errand().carry_out(make).map_err(|e| self.failed(e))?;
         Ok(LaidOut { folder, layer, took: Instant::now().since(begun) })
     }
 
@@ -119,8 +125,8 @@ impl Environment for QemuEnvironment {
     }
 
     fn prepare(&mut self) -> Result<Prepared, EnvironmentError> {
-        let (ready, mut prepared) =
-            prepare::prepare(&self.spec, &self.context).map_err(|e| self.failed(e))?;
+        let prepare = || prepare::prepare(&self.spec, &self.context);
+        let (ready, mut prepared) = self.errand().carry_out(prepare).map_err(|e| self.failed(e))?;
         prepared.facts.push(("cpus".to_owned(), self.context.cpus.instances.to_string()));
         self.ready = Some(ready);
         Ok(prepared)

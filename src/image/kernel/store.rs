@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::super::cache::LockedFolder;
+use super::super::errand;
 use super::super::error::ImageError;
 use super::super::vmlinux::{Extracted, extract, has_pvh};
 use super::apt::{self, Archive, Offer};
@@ -42,7 +43,10 @@ pub(super) fn debian(pin: Option<&str>, cache: &Path) -> Result<Kernel, ImageErr
         None => apt::candidate(&archive),
     });
     match asked.and_then(|offer| kept_or_fetched(&store, &archive, &offer)) {
-        Err(error) if pin.is_none() => newest_kept(store.path(), error),
+        Err(error) if pin.is_none() => {
+            errand::check("asking apt for a kernel")?;
+            newest_kept(store.path(), error)
+        }
         other => other,
     }
 }
@@ -172,6 +176,7 @@ fn kernel(folder: &Path, record: &Record, mut warnings: Vec<String>) -> Kernel {
 fn fetch(store: &LockedFolder, archive: &Archive, offer: &Offer) -> Result<Record, ImageError> {
     let work = store.making()?;
     let package = apt::download(archive, offer, work.path())?;
+    errand::check("fetching a kernel")?;
     let tree = work.path().join("tree");
     let record = unpacked(&package, &tree, offer)?;
     let text = serde_json::to_vec_pretty(&record).map_err(|e| ImageError::malformed(RECORD, e))?;
@@ -203,6 +208,7 @@ fn unpacked(package: &Path, tree: &Path, offer: &Offer) -> Result<Record, ImageE
         let bytes = std::fs::read(&whole).map_err(ImageError::io("read", &whole))?;
         record.files.insert(path.display().to_string(), sha256_hex(&bytes));
     }
+    errand::check("unpacking a kernel")?;
     take_vmlinux_out(tree, &mut record)?;
     Ok(record)
 }
