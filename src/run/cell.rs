@@ -73,7 +73,7 @@ pub(super) fn run(
     let instance = match environment.boot() {
         Ok(instance) => instance,
         Err(error) => {
-            not_started(cell, &piece, error.failure, log)?;
+            not_started(cell, &piece, named(error.failure, cell.stop), log)?;
             return Ok(CellResult::default());
         }
     };
@@ -99,7 +99,7 @@ pub(super) fn run_cold(
     log: &mut Log<'_>,
 ) -> Result<CellResult, WriteError> {
     let piece = Piece::begin(&cell.at, "start");
-    let booted = environment.boot().map_err(|error| error.failure);
+    let booted = environment.boot().map_err(|error| named(error.failure, cell.stop));
     let ready = booted.as_ref().map_err(Clone::clone).and_then(|instance| {
         crate::measure::sense::span(instance.start(), cell.deadlines.start)?;
         Ok(instance.start().ns() as f64 / 1e6)
@@ -113,6 +113,11 @@ pub(super) fn run_cold(
     let error = ended.and_then(Result::err).filter(|_| !cell.stop.is_raised());
     let left_behind = error.as_ref().and_then(not_removed);
     Ok(CellResult { left_behind, ..CellResult::default() })
+}
+
+/// What fails once the run is to stop may fail of that: it says nothing of the environment.
+fn named(failure: Failure, stop: &StopSignal) -> Failure {
+    if stop.is_raised() { Failure { name: FailureName::Interrupted, ..failure } } else { failure }
 }
 
 /// Everything the cell would have measured has failed.

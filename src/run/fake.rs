@@ -25,6 +25,8 @@ use crate::measure::span::Span;
 pub(super) enum Fault {
     Prepare(FailureName),
     Boot(FailureName),
+    /// The run is stopped, and what is made for it fails in another way of that: while it is prepared, or booted.
+    StopInStart,
     Inspect(FailureName),
     OtherAgent,
     OtherSize,
@@ -92,6 +94,10 @@ impl Environment for Fake {
         self.note("prepare");
         match self.script.faults.first() {
             Some((0, Fault::Prepare(name))) => Err(self.failed(*name)),
+            Some((0, Fault::StopInStart)) => {
+                self.context.stop.raise();
+                Err(self.failed(FailureName::NotStarted))
+            }
             _ => {
                 Ok(Prepared { image_bytes: Some(1000), facts: Vec::new(), warnings: vec!["made up".into()] })
             }
@@ -111,6 +117,10 @@ impl Environment for Fake {
             self.script.faults.iter().filter(|(boot, _)| *boot == at).map(|(_, fault)| *fault).collect();
         if let Some(Fault::Boot(name)) = faults.front() {
             return Err(self.failed(*name));
+        }
+        if faults.contains(&Fault::StopInStart) {
+            self.context.stop.raise();
+            return Err(self.failed(FailureName::NotStarted));
         }
         let start = Instant::now();
         let end = if faults.contains(&Fault::BackwardSpan) { 1 } else { start.0 + 2_000_000 };

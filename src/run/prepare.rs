@@ -196,7 +196,8 @@ fn each(
                 events(told(&*environment, &prepared));
                 ready.all.push((environment, prepared));
             }
-            Err(error) if error.failure.name == FailureName::Interrupted => {
+            // What failed meanwhile may have failed of the stop.
+            Err(error) if context.stop.is_raised() || error.failure.name == FailureName::Interrupted => {
                 return Err(RunError::Interrupted);
             }
             Err(EnvironmentError { environment, failure }) => {

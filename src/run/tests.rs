@@ -340,6 +340,17 @@ fn a_stop_in_the_middle_keeps_all_samples_and_leaves_nothing() {
 }
 
 #[test]
+fn what_fails_of_a_stop_is_interrupted_whatever_it_says_itself() {
+    for (role, metric) in [(Role::Measured, "startup.ready"), (Role::Cold, "startup.cold.ready")] {
+        let ran = ran(&[role], &[(1, Fault::StopInStart)]);
+        assert_eq!(ran.result.as_ref().unwrap().record.ending, Ending::Interrupted);
+        assert_eq!(failures(&ran.read()), [("b", metric, FailureName::Interrupted)]);
+    }
+    let ran = ran(&[Role::Measured], &[(0, Fault::StopInStart)]);
+    assert!(matches!(ran.result, Err(RunError::Interrupted)));
+}
+
+#[test]
 fn a_stop_before_the_first_cell_is_no_run() {
     let ran = ran_with(&plan(&[Role::Measured]), &[], |options| options.stop.raise());
     assert!(matches!(ran.result, Err(RunError::Interrupted)));

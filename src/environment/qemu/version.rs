@@ -80,7 +80,10 @@ pub fn find() -> Result<Binary, QemuError> {
 fn examine(path: &Path) -> Result<Binary, QemuError> {
     use std::os::unix::fs::MetadataExt;
     let meta = std::fs::metadata(path).map_err(QemuError::io("look at", path))?;
-    let said = Command::new(path).arg("--version").output().map_err(QemuError::io("run", path))?;
+    let mut command = Command::new(path);
+    // In a group of its own: a terminal's Ctrl-C is this program's to heed.
+    crate::sys::harden(&mut command, Vec::new());
+    let said = command.arg("--version").output().map_err(QemuError::io("run", path))?;
     let banner = String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().to_owned();
     let version = Version::parse(&banner)
         .ok_or_else(|| QemuError::Version(format!("{} --version says {banner:?}", path.display())))?;
