@@ -1,11 +1,14 @@
 //! Latencies of single operations, merged over the samples of a series.
 
+use std::collections::BTreeMap;
+
 use hdrhistogram::Histogram;
 
 use super::group::Series;
 use super::settings::Settings;
 use super::statistics::bootstrap::{Blocks, Resampling};
 use super::summary::{Estimate, Interval, Latency, QuantilePoint};
+use crate::measure::metric;
 
 /// Three digits: a quantile is right to one part in a thousand.
 const DIGITS: u8 = 3;
@@ -67,6 +70,63 @@ fn quantiles(
 /// Can so many operations bound the quantile from above at all? Their largest must exceed it surely enough.
 fn enough(operations: u64, quantile: f64, confidence: f64) -> bool {
     (operations as f64 * quantile.ln()).exp() <= (1.0 - confidence) / 2.0
+}
+
+/// The fewest operations for which [`enough`] holds.
+fn least(quantile: f64, confidence: f64) -> u64 {
+    (((1.0 - confidence) / 2.0).ln() / quantile.ln()).ceil() as u64
+}
+
+/// Which quantile of single operations a metric is in each block, and the metric whose samples have the operations.
+pub(super) fn quantile(metric: &str) -> Option<(f64, &'static str)> {
+    let (name, quantile) = metric.rsplit_once(".p")?;
+    let quantile = [("50", 0.5), ("99", 0.99)].iter().find(|(digits, _)| *digits == quantile)?.1;
+    let with_operations = metric::find(&format!("{name}.p50"))?;
+    Some((quantile, with_operations.name))
+}
+
+/// A quantile of too few operations is their largest: how many the blocks with a value have at the least and at the most, and
+/// how many it takes. `None` where all have enough, or no block says how many it has.
+pub(super) fn too_few(
+    series: &Series<'_>,
+    operations: &Series<'_>,
+    quantile: f64,
+    confidence: f64,
+) -> Option<Few> {
+    let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+    for (block, list) in &operations.latencies {
+        *counts.entry(*block).or_default() += list.len() as u64;
+    }
+    let of_values = series.taken.iter().filter_map(|one| counts.get(&one.block).copied());
+    let (fewest, most) = of_values.fold((u64::MAX, 0), |(low, high), n| (low.min(n), high.max(n)));
+    let few = fewest != u64::MAX && !enough(fewest, quantile, confidence);
+    few.then(|| Few {
+        fewest,
+        most,
+        least: least(quantile, confidence),
+        all: !enough(most, quantile, confidence),
+    })
+}
+
+/// Blocks with too few operations for a quantile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Few {
+    fewest: u64,
+    most: u64,
+    least: u64,
+    /// No block has enough.
+    pub all: bool,
+}
+
+impl std::fmt::Display for Few {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { fewest, most, least, .. } = self;
+        if fewest == most {
+            write!(f, "a block has {fewest} operations, and this quantile takes {least}")
+        } else {
+            write!(f, "blocks have {fewest} to {most} operations, and this quantile takes {least}")
+        }
+    }
 }
 
 /// Each block's counts over the merged histogram's buckets, for resampling.

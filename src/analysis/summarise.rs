@@ -52,13 +52,39 @@ struct Context<'a> {
 impl Context<'_> {
     fn row(&self, series: &Series<'_>, at: u64) -> (Row, Option<Latency>) {
         let unlike = self.unlike(series);
+        let (own, of_control) = self.too_few(series);
         let ratio = match &unlike {
             Some(_) => (Ratio::Missing(Missing::Unlike), None),
             None => self.ratio(series),
         };
+        let ratio = match (ratio, own.or(of_control)) {
+            ((Ratio::Stated { .. }, _), Some(_)) => (Ratio::Missing(Missing::FewOperations), None),
+            (ratio, _) => ratio,
+        };
         let mut row = row::row(series, ratio, self.settings, 2 * at);
         row.notes.extend(unlike.map(|why| format!("no ratio: {why}")));
+        if own.is_some_and(|few| few.all) {
+            (row.median, row.outliers) = (None, Vec::new());
+        }
+        row.notes.extend(own.map(|few| match few.all {
+            true => format!("no value: {few}; of fewer it is their largest"),
+            false => format!("no ratio: {few}; of fewer it is their largest"),
+        }));
+        if own.is_none() {
+            row.notes.extend(of_control.map(|few| format!("no ratio: of the control {few}")));
+        }
         (row, latency::of(series, self.settings, 2 * at + 1))
+    }
+
+    /// Where it is a quantile of single operations and blocks have too few of them: its own, and the control's.
+    fn too_few(&self, series: &Series<'_>) -> (Option<latency::Few>, Option<latency::Few>) {
+        let Some((quantile, metric)) = latency::quantile(series.key.metric) else { return (None, None) };
+        let few = |series: &Series<'_>| {
+            let operations = self.index.get(&Key { metric, ..series.key })?;
+            latency::too_few(series, operations, quantile, self.settings.confidence)
+        };
+        let control = self.control.filter(|control| *control != series.key.environment);
+        (few(series), control.and_then(|control| few(self.of_control(series, control)?)))
     }
 
     /// Why it is not of the same as the control's.

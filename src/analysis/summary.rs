@@ -124,6 +124,8 @@ pub enum Missing {
     Zero,
     /// It is not of the same in the two: the row's notes say why.
     Unlike,
+    /// A quantile of single operations, of which a block of either has too few.
+    FewOperations,
 }
 
 /// How large a difference to the control is, for a reader.

@@ -281,3 +281,46 @@ proptest! {
         }
     }
 }
+
+/// Latencies of random reads in six blocks: so many operations in each, of which the container's take a fifth longer.
+fn reads(operations: impl Fn(u32, &str) -> u32) -> Run {
+    let mut run = run(6);
+    for (block, environment) in (2..8).flat_map(|block| ["native", "docker"].map(|id| (block, id))) {
+        let slower = if environment == "docker" { 30 } else { 0 };
+        let list: Vec<u32> =
+            (0..operations(block, environment)).map(|i| 150 + slower + block + i % 7).collect();
+        let value = |at: f64| f64::from(list[((list.len() as f64 * at) as usize).min(list.len() - 1)]);
+        let mut p50 = sample(block, environment, "disk.random-read.latency.p50", value(0.5));
+        let p99 = sample(block, environment, "disk.random-read.latency.p99", value(0.99));
+        p50.latencies_ns = list.clone();
+        run.samples.extend([p50, p99]);
+    }
+    run
+}
+
+#[test]
+fn a_quantile_of_too_few_operations_is_not_stated() {
+    const P99: &str = "disk.random-read.latency.p99";
+    let enough = said(&reads(|_, _| 368));
+    assert!(row(&enough, "docker", P99).ratio.stated().is_some());
+
+    // One block of the control is enough to leave the ratio open; medians need fewer.
+    let once = said(&reads(|block, id| if block == 3 && id == "native" { 367 } else { 400 }));
+    let docker = row(&once, "docker", P99);
+    assert_eq!((&docker.ratio, &docker.effect), (&Ratio::Missing(Missing::FewOperations), &None));
+    assert!(docker.median.is_some() && row(&once, "native", P99).median.is_some());
+    assert_eq!(
+        docker.notes,
+        ["no ratio: of the control blocks have 367 to 400 operations, and this quantile takes 368"]
+    );
+    assert!(row(&once, "docker", "disk.random-read.latency.p50").ratio.stated().is_some());
+
+    let never = said(&reads(|_, _| 40));
+    let docker = row(&never, "docker", P99);
+    assert_eq!((docker.n, docker.median), (6, None));
+    assert_eq!(
+        docker.notes[0],
+        "no value: a block has 40 operations, and this quantile takes 368; of fewer it is their largest"
+    );
+    assert!(row(&never, "docker", "disk.random-read.latency.p50").median.is_some());
+}

@@ -148,6 +148,7 @@ pub(super) fn ratio_status(ratio: &Ratio) -> &'static str {
         Ratio::Missing(Missing::Withheld) => "withheld",
         Ratio::Missing(Missing::Zero) => "zero",
         Ratio::Missing(Missing::Unlike) => "unlike",
+        Ratio::Missing(Missing::FewOperations) => "few-operations",
     }
 }
 

@@ -152,6 +152,7 @@ pub(super) fn missing(ratio: &Ratio) -> Option<&'static str> {
         Ratio::Missing(Missing::Withheld) => Some("withheld: the sizes seen from inside differ"),
         Ratio::Missing(Missing::Zero) => Some("a value is zero"),
         Ratio::Missing(Missing::Unlike) => Some("withheld: not of the same in the two"),
+        Ratio::Missing(Missing::FewOperations) => Some("withheld: too few operations in a block"),
         Ratio::Control | Ratio::Stated { .. } => None,
     }
 }
