@@ -324,3 +324,11 @@ fn a_quantile_of_too_few_operations_is_not_stated() {
     );
     assert!(row(&never, "docker", "disk.random-read.latency.p50").median.is_some());
 }
+
+/// Two medians of the same reads must not be called alike by their clock where their rates are not.
+#[test]
+fn a_few_ns_between_medians_of_many_operations_are_a_difference() {
+    let summary = said(&reads(|_, _| 400));
+    let effect = row(&summary, "docker", "disk.random-read.latency.p50").effect.as_ref().unwrap();
+    assert!(!effect.unresolved && effect.above == 6, "{effect:?}");
+}
