@@ -1,8 +1,10 @@
 //! Latencies of single operations, merged over the samples of a series.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use isocost_agent::protocol::MAX_LATENCIES;
 
 use super::group::Series;
 use super::settings::Settings;
@@ -19,7 +21,13 @@ const POINTS_A_HALVING: u32 = 20;
 const QUANTILES: [f64; 3] = [0.5, 0.9, 0.99];
 
 /// The latencies of a series; `None` where none were recorded.
-pub(super) fn of(series: &Series<'_>, settings: &Settings, stream: u64) -> Option<Latency> {
+pub(super) fn of(
+    series: &Series<'_>,
+    rates: Option<&Series<'_>>,
+    duration: Duration,
+    settings: &Settings,
+    stream: u64,
+) -> Option<Latency> {
     let merged = merged(series)?;
     let key = series.key;
     let [p50, p90, p99] = quantiles(&merged, series, settings, stream);
@@ -32,12 +40,28 @@ pub(super) fn of(series: &Series<'_>, settings: &Settings, stream: u64) -> Optio
         unit: "ns".to_owned(),
         samples: u32::try_from(series.latencies.len()).unwrap_or(u32::MAX),
         operations: merged.len(),
+        kept_one_in: kept(series, rates, duration),
         p50,
         p90,
         p99,
         max: merged.max() as f64,
         points: points(&merged),
     })
+}
+
+/// Of how many operations the agent kept one, at the least and at the most in a block: it keeps all while they are few, then
+/// one in 2, 4, 8, …, and how many there were follows from their rate. `None` where that is not known.
+fn kept(series: &Series<'_>, rates: Option<&Series<'_>>, duration: Duration) -> Option<(u64, u64)> {
+    let of_list = |(block, list): &(u32, &[u32])| {
+        if list.len() < MAX_LATENCIES / 2 {
+            return Some(1);
+        }
+        let rate = rates?.taken.iter().find(|one| one.block == *block)?.value;
+        let halvings = (rate * duration.as_secs_f64() / list.len() as f64).log2().round();
+        (0.0..64.0).contains(&halvings).then(|| 1 << halvings as u32)
+    };
+    let all: Vec<u64> = series.latencies.iter().map(of_list).collect::<Option<_>>()?;
+    Some((*all.iter().min()?, *all.iter().max()?))
 }
 
 /// All of them in one histogram, which grows with what it is given.

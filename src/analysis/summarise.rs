@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::group::{Groups, Key, Series, group, kind_of};
 use super::settings::Settings;
@@ -73,7 +74,17 @@ impl Context<'_> {
         if own.is_none() {
             row.notes.extend(of_control.map(|few| format!("no ratio: of the control {few}")));
         }
-        (row, latency::of(series, self.settings, 2 * at + 1))
+        (row, self.latency(series, 2 * at + 1))
+    }
+
+    fn latency(&self, series: &Series<'_>, stream: u64) -> Option<Latency> {
+        let (work, _) = series.key.metric.split_once(".latency.").unwrap_or_default();
+        let metric: &str = &format!("{work}.rate");
+        let rates = self.index.get(&Key { metric, ..series.key }).copied();
+        let mut workloads = self.record.plan.suite.workloads.iter();
+        let workload = workloads.find(|one| one.id == series.key.workload);
+        let duration = workload.map_or(Duration::ZERO, |one| one.duration);
+        latency::of(series, rates, duration, self.settings, stream)
     }
 
     /// Where it is a quantile of single operations and blocks have too few of them: its own, and the control's.

@@ -185,15 +185,17 @@ pub struct Latency {
     pub unit: String,
     /// Samples merged.
     pub samples: u32,
-    /// Operations in them.
+    /// Operations in them: those that the agent kept.
     pub operations: u64,
+    /// Of how many it kept one, at the least and at the most in a block; `None` where that is not known.
+    pub kept_one_in: Option<(u64, u64)>,
     /// Median; `None` as the others where there are too few operations for it.
     pub p50: Option<Estimate>,
     /// 90th percentile.
     pub p90: Option<Estimate>,
     /// 99th percentile.
     pub p99: Option<Estimate>,
-    /// The largest.
+    /// The largest of those kept.
     pub max: f64,
     /// The distribution, rising in both: for a plot.
     pub points: Vec<QuantilePoint>,

@@ -332,3 +332,16 @@ fn a_few_ns_between_medians_of_many_operations_are_a_difference() {
     let effect = row(&summary, "docker", "disk.random-read.latency.p50").effect.as_ref().unwrap();
     assert!(!effect.unresolved && effect.above == 6, "{effect:?}");
 }
+
+#[test]
+fn how_many_operations_were_left_out_follows_from_their_rate() {
+    let counts = |_: u32, id: &str| if id == "native" { 18_000 } else { 9_000 };
+    let kept = |run: &Run| said(run).latencies.iter().map(|one| one.kept_one_in).collect::<Vec<_>>();
+    let mut run = reads(counts);
+    assert_eq!(kept(&run), [None, Some((1, 1))]);
+    for block in 2..8 {
+        let rate = if block == 2 { 18_000.0 * 8.05 } else { 18_000.0 * 15.7 };
+        run.samples.push(sample(block, "native", "disk.random-read.rate", rate));
+    }
+    assert_eq!(kept(&run), [Some((8, 16)), Some((1, 1))]);
+}

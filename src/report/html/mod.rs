@@ -233,9 +233,19 @@ struct Quantiles {
     workload: String,
     environment: String,
     what: &'static str,
-    operations: u64,
+    /// Those kept, and of how many one was: `14012, 1 in 16`.
+    operations: String,
     /// p50, p90, p99 and the largest.
     figures: [String; 4],
+}
+
+fn kept(one: &Latency) -> String {
+    match one.kept_one_in {
+        Some((1, 1)) => format!("{}, all", one.operations),
+        Some((least, most)) if least == most => format!("{}, 1 in {most}", one.operations),
+        Some((least, most)) => format!("{}, 1 in {least} to {most}", one.operations),
+        None => one.operations.to_string(),
+    }
 }
 
 fn latencies(view: &View<'_>) -> Vec<Quantiles> {
@@ -247,7 +257,7 @@ fn latencies(view: &View<'_>) -> Vec<Quantiles> {
             workload: clean_to(&one.workload, 60).into_owned(),
             environment: clean_to(&one.environment, 60).into_owned(),
             what: environment.map_or("", |one| one.what()),
-            operations: one.operations,
+            operations: kept(one),
             figures: [
                 figure(&one.p50),
                 figure(&one.p90),

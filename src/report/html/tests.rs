@@ -90,6 +90,15 @@ fn both_versions_are_named_where_they_differ_and_equal_blocks_are_counted() {
 }
 
 #[test]
+fn operations_that_were_left_out_are_said() {
+    let (run, mut summary) = quick();
+    summary.latencies[0].kept_one_in = Some((8, 16));
+    let page = whole(&run, &summary).unwrap();
+    let operations = summary.latencies[0].operations;
+    assert!(page.contains(&format!("{operations}, 1 in 8 to 16</td>")) && page.contains("the slowest kept"));
+}
+
+#[test]
 fn kvm_has_no_banner() {
     let run = fixture::quick(6, Accelerator::Kvm);
     let page = whole(&run, &fixture::summarise(&run)).unwrap();
