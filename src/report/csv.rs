@@ -14,6 +14,7 @@ use crate::journal::Run;
 use crate::measure::metric::CATALOGUE;
 use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Outcome, Sample};
+use crate::report::clean::sentence;
 
 /// The columns of `samples.csv`.
 pub const SAMPLE_COLUMNS: [&str; 14] = [
@@ -93,7 +94,7 @@ fn sample_fields<W: Write>(
     line.number(run.role(sample.block, sample.warm_up))?;
     match &sample.outcome {
         Outcome::Value(_) => (line.text("")?, line.text("")?),
-        Outcome::Failed(failure) => (line.number(failure.name)?, line.text(&failure.detail)?),
+        Outcome::Failed(failure) => (line.number(failure.name)?, line.text(&sentence(&failure.detail))?),
     };
     line.number(sample.latencies_ns.len())
 }

@@ -42,6 +42,17 @@ fn summary_begins_with_the_promised_columns() {
     insta::assert_snapshot!(String::from_utf8(bytes).unwrap());
 }
 
+#[test]
+fn what_a_guest_said_of_a_failure_is_clean_and_of_a_length() {
+    let mut run = fixture::quick(1, Accelerator::Tcg);
+    run.samples.truncate(1);
+    let detail = format!("\u{1b}[31mred\u{202e}{}", "y".repeat(3000));
+    run.samples[0].outcome = Outcome::Failed(Failure { name: FailureName::NeverReady, detail });
+    let text = String::from_utf8(written(&run)).unwrap();
+    assert!(text.contains("�[31mred�yyy") && text.contains("y…,"), "{text}");
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}') && text.chars().count() < 900);
+}
+
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -89,7 +100,7 @@ proptest! {
             }
             Outcome::Failed(failure) => {
                 prop_assert_eq!((field("value").as_str(), field("failure").as_str()), ("", "never-ready"));
-                prop_assert_eq!(unguarded(field("detail")), &failure.detail);
+                prop_assert_eq!(unguarded(field("detail")), &sentence(&failure.detail));
             }
         }
     }

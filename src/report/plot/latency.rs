@@ -13,7 +13,7 @@ use crate::report::view::{Environment, View};
 const HIGH: f64 = 230.0;
 const GAP: f64 = 34.0;
 
-/// The last share that is drawn, beyond which fewer than [`LEAST`] operations are.
+/// Shares that have a line. A curve ends at the last of them, or before, where fewer than [`LEAST`] operations are left.
 const SHARES: [f64; 5] = [0.0, 0.5, 0.9, 0.99, 0.999];
 const LEAST: f64 = 5.0;
 
@@ -153,7 +153,7 @@ fn trace(scene: &mut Scene, curve: &Curve<'_>, shift: usize, x: &Axis, y: &Axis)
 fn caption(panels: &[Panel<'_>]) -> String {
     format!(
         "Further left is faster. Read across at 50 % for the median and at 99 % for the slowest in a hundred; each further step \
-         upwards leaves a tenth of the operations. A curve ends where fewer than {LEAST} operations are left. It is of {}, \
+         upwards leaves a tenth of the operations. A curve ends at 99.9 %, or where fewer than {LEAST} operations are left. It is of {}, \
          timed inside by the agent; of more than 20 000 in a block it keeps one in 2, 4, 8, …, evenly.",
         operations(panels)
     )
