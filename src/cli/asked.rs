@@ -128,7 +128,10 @@ pub(super) fn agent(how: &How) -> Result<Arc<[u8]>, Refusal> {
 /// Why that is no program.
 pub(super) fn program(flag: &str, path: &Path) -> Result<Arc<[u8]>, Refusal> {
     let refused = |why: &str| {
-        Err(Refusal::usage(format!("{flag}: {} {why}; it is a static program for Linux", path.display())))
+        Err(Refusal::usage(format!(
+            "{flag}: {} {why}; it is a static program for Linux on x86-64, as the one is that is built in",
+            path.display()
+        )))
     };
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
@@ -141,7 +144,7 @@ pub(super) fn program(flag: &str, path: &Path) -> Result<Arc<[u8]>, Refusal> {
         return refused(&format!("has more than {} MiB", MOST_AGENT_BYTES >> 20));
     }
     match std::fs::read(path) {
-        Ok(bytes) => Ok(Arc::from(bytes)),
+        Ok(bytes) => crate::agent::check(&bytes).map_or_else(refused, |()| Ok(Arc::from(bytes))),
         Err(error) => refused(&format!("cannot be read: {error}")),
     }
 }
@@ -221,11 +224,13 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_is_a_file_with_bytes() {
+    fn an_agent_is_a_static_program() {
         let with = |path: &str| agent(&arguments(&["--agent", path]).how);
-        for path in ["/nonexistent", "/", "/dev/null"] {
+        for path in ["/nonexistent", "/", "/dev/null", "/etc/passwd", "/proc/self/exe"] {
             assert!(with(path).unwrap_err().text.starts_with(&format!("--agent: {path} ")));
         }
-        assert!(!with("/bin/sh").unwrap().is_empty());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), crate::agent::bytes()).unwrap();
+        assert_eq!(&*with(file.path().to_str().unwrap()).unwrap(), crate::agent::bytes());
     }
 }
