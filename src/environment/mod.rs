@@ -248,7 +248,7 @@ mod allocated;
 mod cgroup;
 mod cpus;
 mod first_instruction;
-mod folder;
+pub(crate) mod folder;
 pub(crate) mod wait;
 
 pub mod agent;

@@ -118,7 +118,7 @@ pub enum RunError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// A folder of the run's own could not be made: exit code 2.
-    #[error("cannot use {}: {source}; name another cache folder", path.display())]
+    #[error("cannot use {}: {source}; name another cache with --cache DIR", path.display())]
     State {
         /// Which.
         path: PathBuf,

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use rustix::fs::FlockOperation;
 
 use super::RunError;
+use crate::environment::folder;
 
 const SUFFIX: &str = ".lock";
 
@@ -20,6 +21,14 @@ const SUFFIX: &str = ".lock";
 #[must_use]
 pub fn runs_folder(cache: &Path) -> PathBuf {
     cache.join("runs")
+}
+
+/// Can the state of a run be kept there, as far as can be seen before anything is made?
+///
+/// # Errors
+/// The cache, and why not.
+pub fn check_cache(cache: &Path) -> Result<(), RunError> {
+    folder::check_cache(cache).map_err(|source| RunError::State { path: cache.to_owned(), source })
 }
 
 /// A run that is registered. Dropping it removes its folder, then its lock.
@@ -62,6 +71,7 @@ impl Registered {
             let path = path.to_owned();
             move |source| RunError::State { path, source }
         };
+        check_cache(cache)?;
         std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
         // Paths of sockets are made of it, and other programs are told of them.
         let folder = std::fs::canonicalize(&folder).map_err(failed(&folder))?;
@@ -100,6 +110,7 @@ impl Registered {
         if !is_id(run_id) {
             return refused("is no run's id; is the folder damaged?");
         }
+        check_cache(cache)?;
         std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
         let folder = std::fs::canonicalize(&folder).map_err(failed(&folder))?;
         let lock_path = folder.join(format!("{run_id}{SUFFIX}"));
@@ -220,6 +231,8 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let run = Registered::new(cache.path(), None).unwrap();
         assert!(is_id(&run.run_id) && run.scratch.is_dir());
+        let below = run.scratch.strip_prefix(cache.path().canonicalize().unwrap()).unwrap();
+        assert_eq!(below.as_os_str().len(), "runs/20261124-120000-00000".len(), "as folder.rs counts on");
         assert!(stale(cache.path()).unwrap().is_empty());
         drop(run);
         assert_eq!(std::fs::read_dir(runs_folder(cache.path())).unwrap().count(), 0);

@@ -146,7 +146,7 @@ impl DockerEnvironment {
 
     fn folder(&self) -> Result<(TempDir, PathBuf), DockerError> {
         let scratch = &self.context.scratch;
-        let made = folder::make("container-", scratch, &format!("{SHARED}/{SOCKET}"));
+        let made = folder::make("docker-", scratch, &format!("{SHARED}/{SOCKET}"));
         let made = made.map_err(DockerError::io("create a folder in", scratch))?;
         let shared = made.path().join(SHARED);
         std::fs::create_dir(&shared).map_err(DockerError::io("create", &shared))?;
