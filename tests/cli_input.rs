@@ -171,10 +171,15 @@ fn a_disk_that_is_full() {
         return;
     }
     let ran = cli::run(folder.path(), &["run", "--env", "native", "-o", "small/run"]);
+    let cached = cli::run(folder.path(), &["run", "--env", "native", "--cache", "small/cache"]);
     rustix::mount::unmount(&small, rustix::mount::UnmountFlags::empty()).unwrap();
     assert_eq!(ran.code, 2, "{ran:?}");
     let expected = "isocost: small has 1 MiB free, and a run may need 16 MiB; make space or give another place with -o DIR\n";
     assert!(ran.stderr.contains(expected.trim()), "{ran:?}");
+    assert_eq!(cached.code, 2, "{cached:?}");
+    assert!(cached.stderr.contains("small has 1 MiB free, and a run may need "), "{cached:?}");
+    assert!(cached.stderr.contains("make space or give another place with --cache DIR"), "{cached:?}");
+    assert!(!folder.path().join("reports").exists(), "something was made");
 }
 
 #[test]

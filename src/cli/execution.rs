@@ -64,6 +64,7 @@ pub(super) fn carry_out_with(
 ) -> Result<Carried, Refusal> {
     let output = place::output(how.output.as_deref());
     place::check(&output)?;
+    place::check_cache(cache, &plan.suite)?;
     let options = RunOptions { others, ..options(how, output, cache)? };
     for text in asked::warnings(plan, how) {
         console.note(&format!("warning: {text}"));
@@ -86,6 +87,7 @@ pub(super) fn resume(folder: &Path, how: &How, console: Console, cache: &Path) -
         )));
     }
     asked::plan_again(&record.plan, how, &folder.join(journal::RUN_FILE))?;
+    place::check_cache(cache, &record.plan.suite)?;
     let options = options(how, Output::Folder(folder.to_owned()), cache)?;
     run::can_go_on(&cut, &options)?;
     console.note(&format!("continuing {} of {}", record.run_id, record.plan.suite.name));

@@ -1,4 +1,4 @@
-//! The run folder, looked at before anything boots, and the link to the latest run.
+//! The run folder and the cache, looked at before anything boots, and the link to the latest run.
 
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use rustix::fs::{Access, AtFlags, CWD};
 use super::refusal::Refusal;
 use crate::journal::{self, JOURNAL_FILE, RUN_FILE, WriteError};
 use crate::report;
-use crate::run::Output;
+use crate::run::{Output, state};
+use crate::suite::{self, Suite};
 
 /// Where runs go that were given no place.
 pub(super) const REPORTS: &str = "reports";
@@ -39,14 +40,42 @@ pub(super) fn check(output: &Output) -> Result<(), Refusal> {
     }
     let access = rustix::fs::accessat(CWD, &there, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
     access.map_err(|errno| WriteError::Io { path: there.clone(), source: errno.into() })?;
-    let free = free_bytes(&there);
-    match free.filter(|free| *free < LEAST_FREE_BYTES) {
+    has_room(&there, LEAST_FREE_BYTES, "-o DIR")
+}
+
+/// Can the state and the layers of a run of that suite be kept in that cache? Nothing is made.
+///
+/// # Errors
+/// The cache, and why not.
+pub(super) fn check_cache(cache: &Path, suite: &Suite) -> Result<(), Refusal> {
+    state::check_cache(cache)?;
+    let there = nearest(cache).map_err(|error| {
+        let text = format!("cannot use {} as the cache: {}", cache.display(), why(&error));
+        Refusal::usage(format!("{text}; name another with --cache DIR"))
+    })?;
+    // What work writes is in a layer below the cache; it is gone before the next work begins.
+    let disk = suite.workloads.iter().filter(|one| suite::uses_disk(one.run));
+    let written = disk.map(|one| one.bytes).max().unwrap_or(0);
+    has_room(&there, LEAST_FREE_BYTES.saturating_add(written), "--cache DIR")
+}
+
+/// Without the flag that names a run's folder.
+fn why(error: &WriteError) -> String {
+    match error {
+        WriteError::NotAFolder { path } => format!("{} is not a folder", path.display()),
+        WriteError::Io { path, source } => format!("{}: {source}", path.display()),
+        other => other.to_string(),
+    }
+}
+
+fn has_room(there: &Path, needed: u64, flag: &str) -> Result<(), Refusal> {
+    match free_bytes(there).filter(|free| *free < needed) {
         None => Ok(()),
         Some(free) => Err(Refusal::usage(format!(
-            "{} has {} MiB free, and a run may need {} MiB; make space or give another place with -o DIR",
+            "{} has {} MiB free, and a run may need {} MiB; make space or give another place with {flag}",
             there.display(),
             free >> 20,
-            LEAST_FREE_BYTES >> 20
+            needed.div_ceil(1 << 20)
         ))),
     }
 }
