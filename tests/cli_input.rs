@@ -126,6 +126,12 @@ fn places() {
     let all = ["file", "file/below", "old", "mine", "link"].map(run);
     let all: Vec<&[&str]> = all.iter().map(Vec::as_slice).collect();
     insta::assert_snapshot!(transcripts(folder.path(), &all));
+    for arguments in all {
+        let dry = cli::run(folder.path(), &[arguments, &["--dry-run"]].concat());
+        assert_eq!((dry.code, dry.stderr), (2, cli::run(folder.path(), arguments).stderr));
+    }
+    let dry = ["run", "--env", "native", "--dry-run", "--agent", "mine/summary.csv"];
+    assert_eq!(cli::run(folder.path(), &dry).code, 2);
 }
 
 /// A folder of root's for one who is not root. (Root may write everywhere.)

@@ -28,7 +28,18 @@ pub(super) struct Carried {
 }
 
 /// Shows the plan and starts nothing.
-pub(super) fn dry_run(command: &str, plan: &Plan, how: &How, console: Console) -> Result<Exit, Refusal> {
+///
+/// # Errors
+/// What keeps the plan from being carried out, as far as can be seen before anything boots.
+pub(super) fn dry_run(
+    command: &str,
+    plan: &Plan,
+    how: &How,
+    console: Console,
+    cache: &Path,
+) -> Result<Exit, Refusal> {
+    look(plan, how, cache)?;
+    asked::agent(how)?;
     let warnings = asked::warnings(plan, how);
     if console.json {
         console.document(command, plan_text::PlanDocument::new(plan, &warnings))?;
@@ -62,15 +73,21 @@ pub(super) fn carry_out_with(
     console: Console,
     cache: &Path,
 ) -> Result<Carried, Refusal> {
-    let output = place::output(how.output.as_deref());
-    place::check(&output)?;
-    place::check_cache(cache, &plan.suite)?;
+    let output = look(plan, how, cache)?;
     let options = RunOptions { others, ..options(how, output, cache)? };
     for text in asked::warnings(plan, how) {
         console.note(&format!("warning: {text}"));
     }
     console.note(&format!("{} with seed {}: {}", plan.suite.name, plan.seed, plan_text::how_long(plan)));
     watched(plan, &options, console, &|events| run::execute(plan, &options, events))
+}
+
+/// Where the run goes, once that place and the cache were looked at.
+fn look(plan: &Plan, how: &How, cache: &Path) -> Result<Output, Refusal> {
+    let output = place::output(how.output.as_deref());
+    place::check(&output)?;
+    place::check_cache(cache, &plan.suite)?;
+    Ok(output)
 }
 
 /// Continues a run that was cut off.

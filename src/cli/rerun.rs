@@ -31,7 +31,7 @@ pub(super) fn rerun(arguments: &RerunArguments, console: Console, cache: &Path) 
         console.note(&format!("not as in that run: {line}"));
     }
     if how.dry_run {
-        return execution::dry_run("rerun", &plan, how, console);
+        return execution::dry_run("rerun", &plan, how, console, cache);
     }
     let carried = execution::carry_out(&plan, how, console, cache)?;
     let yours = Reported::read(&carried.outcome.folder)?;

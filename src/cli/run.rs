@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &RunArguments, console: Console, cache: &Path) -> R
         None => {
             let plan = asked::plan(arguments)?;
             if arguments.how.dry_run {
-                return execution::dry_run("run", &plan, &arguments.how, console);
+                return execution::dry_run("run", &plan, &arguments.how, console, cache);
             }
             execution::carry_out(&plan, &arguments.how, console, cache)?
         }
