@@ -260,7 +260,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), agent::bytes()).unwrap();
         assert_eq!(same_agent(std::slice::from_ref(&run), Some(file.path())), Ok(()));
-        std::fs::write(file.path(), b"another").unwrap();
+        std::fs::write(file.path(), [agent::bytes(), b"more"].concat()).unwrap();
         assert!(refusal(&run, Some(file.path())).contains("--agent names"));
     }
 
