@@ -139,7 +139,7 @@ fn results(
             None => left_out.push(format!("{place}: the value of {} is no number", bench.name)),
         }
     }
-    Some(Results { at, source, figures, ..Results::default() })
+    Some(Results { run: None, suite: Some(suite.to_owned()), at, source, figures })
 }
 
 fn figure(bench: &Bench, suite: &str, tool: &str) -> Option<Figure> {

@@ -68,6 +68,7 @@ fn a_history_is_read_with_what_it_lacks_named() {
     assert_eq!(imported.left_out, ["run 0 of Latency: the value of gone is no number"]);
     let [first, second] = &imported.results[..] else { panic!("{imported:?}") };
     assert_eq!(first.at.to_string(), "2024-06-04T13:35:07.125Z");
+    assert_eq!(first.suite.as_deref(), Some("Latency"));
     assert_eq!(first.source.commit.as_deref(), Some("9bdb"));
     assert_eq!(first.source.repository.as_deref(), Some("https://github.com/o/r"));
     let ready = &first.figures[0];

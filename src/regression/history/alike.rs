@@ -125,8 +125,8 @@ fn there(connection: &mut dyn Connection, like: &Entry, undated: bool) -> Result
     let said = [&like.source.commit, &like.source.branch, &like.source.machine]
         .map(|text| text.clone().unwrap_or_default());
     let mut sql =
-        "SELECT id, digest, started_at, COALESCE(commit_id, ''), COALESCE(branch, ''), COALESCE(machine, '')
-        FROM run WHERE origin = $1"
+        "SELECT id, digest, started_at, COALESCE(commit_id, ''), COALESCE(branch, ''), COALESCE(machine, ''),
+        suite FROM run WHERE origin = $1"
             .to_owned();
     let mut values: Vec<Value> = vec![like.origin.as_str().into()];
     if undated {
@@ -142,7 +142,8 @@ fn there(connection: &mut dyn Connection, like: &Entry, undated: bool) -> Result
         let theirs = [row.text(3)?, row.text(4)?, row.text(5)?];
         let pairs = || said.iter().zip(&theirs).filter(|(own, theirs)| own != theirs);
         if pairs().all(|(own, theirs)| own.is_empty() || theirs.is_empty()) {
-            let nameless = pairs().any(|(_, theirs)| theirs.is_empty());
+            let nameless = pairs().any(|(_, theirs)| theirs.is_empty())
+                || (like.suite.is_some() && row.maybe_text(6).is_none());
             let (id, digest, started_at) = (row.integer(0)?, row.text(1)?, time(row.integer(2)?)?);
             found.push((pairs().count(), There { id, digest, started_at, nameless, figures: None }));
         }
@@ -151,13 +152,14 @@ fn there(connection: &mut dyn Connection, like: &Entry, undated: bool) -> Result
     Ok(found.into_iter().map(|(_, one)| one).collect())
 }
 
-/// Says of a row which code it was, where it does not.
+/// Says of a row which code and suite it was, where it does not.
 fn name(connection: &mut dyn Connection, there: &There, entry: &Entry) -> Result<(), Trouble> {
     if there.nameless {
         let sql = "UPDATE run SET commit_id = COALESCE(commit_id, $1), branch = COALESCE(branch, $2),
-            machine = COALESCE(machine, $3) WHERE id = $4";
+            machine = COALESCE(machine, $3), suite = COALESCE(suite, $4) WHERE id = $5";
         let source = &entry.source;
-        let said = [&source.commit, &source.branch, &source.machine].map(|text| text.as_deref().into());
+        let said = [&source.commit, &source.branch, &source.machine, &entry.suite];
+        let said = said.map(|text| text.as_deref().into());
         connection.execute(sql, &[&said[..], &[there.id.into()]].concat())?;
     }
     Ok(())

@@ -34,7 +34,7 @@ fn entry(results: &Results, format: &str, undated: bool) -> Entry {
         origin: format.to_owned(),
         started_at: results.at,
         ending: None,
-        suite: None,
+        suite: results.suite.clone(),
         version: None,
         program: None,
         source: results.source.clone(),

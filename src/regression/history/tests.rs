@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::regression::formats::{Figure, Imported, Results, Source, bencher, lnt, nyrkio, otava};
-use crate::regression::trend::{TrendSettings, trends};
+use crate::regression::formats::{
+    Figure, Imported, Results, Source, bencher, github_action_benchmark, lnt, nyrkio, otava,
+};
+use crate::regression::trend::{Latest, TrendSettings, trends};
 
 fn file(dir: &tempfile::TempDir) -> Place {
     Place::File(dir.path().join("sub/history.db"))
@@ -84,6 +86,34 @@ fn what_is_exported_names_the_machine_as_lines_do() {
     assert_eq!(exported.source.machine.as_deref(), Some("ci-1, Xeon, 4"));
     let trends = trends(&mut history, &Selection::default(), &TrendSettings::default()).unwrap();
     assert!(trends.lines.iter().all(|line| Some(&line.machine.0) == exported.source.machine.as_ref()));
+}
+
+/// What one suite has is no gap of another in the same file; an older version kept none of their names.
+#[test]
+fn the_suites_of_a_file_stay_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut history = History::open(&file(&dir)).unwrap();
+    let run = |date: u64, name: &str| {
+        format!(
+            r#"{{"commit": {{"id": "c{date}"}}, "date": {date}, "tool": "go", "benches": [{{"name": "{name}", "value": 1}}]}}"#
+        )
+    };
+    let text = format!(
+        r#"{{"entries": {{"a": [{}], "b": [{}]}}}}"#,
+        run(1_709_287_200_000, "x"),
+        run(1_709_287_300_000, "y")
+    );
+    let imported = github_action_benchmark::read(&text).unwrap();
+    let mut older = imported.clone();
+    older.results.iter_mut().for_each(|one| one.suite = None);
+    let format = "github-action-benchmark";
+    assert_eq!(history.add_file(&older, format).unwrap(), [Added::New; 2]);
+    assert_eq!(history.add_file(&imported, format).unwrap(), [Added::Known; 2]);
+    let suites: Vec<_> =
+        history.runs(&Selection::default()).unwrap().into_iter().filter_map(|run| run.suite).collect();
+    assert_eq!(suites, ["a", "b"]);
+    let trends = trends(&mut history, &Selection::default(), &TrendSettings::default()).unwrap();
+    assert_eq!(trends.lines.iter().filter(|line| line.latest == Latest::Gone).count(), 0);
 }
 
 #[test]
