@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -108,6 +109,20 @@ fn json_keys_are_documented() {
     has(&json(&["run", "--dry-run", "--json"]));
     has(&json(&["clean", "--json"]));
     has(&json(&["doctor", "--tune", "--json"]));
+    let labelled = tempfile::tempdir().unwrap();
+    for folder in ["metadata", "data"] {
+        fs::create_dir(labelled.path().join(folder)).unwrap();
+    }
+    fs::write(
+        labelled.path().join("metadata/dataset_details.csv"),
+        "Type;Dataset;Change Point\nStable;a.csv;0\n",
+    )
+    .unwrap();
+    fs::write(labelled.path().join("data/a.csv"), "Index,GHC,Measurement\n1,5000,100\n2,5001,101\n").unwrap();
+    let score = json(&["history", "score", labelled.path().to_str().unwrap(), "--json"]);
+    has(&score);
+    has(&score["series"][0]);
+    has(&score["series"][0]["arriving"]);
 }
 
 #[test]

@@ -45,7 +45,11 @@ pub(in crate::cli) fn history(arguments: &HistoryArguments, console: Console) ->
             let labelled = score::read(dir).map_err(|e| Refusal::usage(e.to_string()))?;
             let settings = Settings { smallest: arguments.smallest, ..Settings::default() };
             let score = score::score(&labelled, &settings).map_err(|e| Refusal::usage(e.to_string()))?;
-            console.result(&format!("{score}\n"))?;
+            if console.json {
+                console.document("history", &score)?;
+            } else {
+                console.result(&format!("{score}\n"))?;
+            }
             Ok(Exit::Done)
         }
     }

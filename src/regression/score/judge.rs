@@ -1,5 +1,7 @@
 //! Changes against labels.
 
+use serde::Serialize;
+
 use super::read::Labelled;
 use crate::regression::changes::{Change, SeriesError, Settings, Watch, look_back};
 
@@ -7,14 +9,14 @@ use crate::regression::changes::{Change, SeriesError, Settings, Watch, look_back
 pub const NEAR: usize = 3;
 
 /// How all histories were judged.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Score {
     /// Each history.
     pub series: Vec<SeriesScore>,
 }
 
 /// How one history was judged.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SeriesScore {
     /// Its name.
     pub name: String,
@@ -31,7 +33,7 @@ pub struct SeriesScore {
 }
 
 /// Changes of one history against its label.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// The labelled regression was found: its place within 3 builds, and, as builds arrive, by the third bad one.
     pub found: bool,
