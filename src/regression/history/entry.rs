@@ -135,7 +135,7 @@ impl Description {
 const STAYING: [&str; 4] = ["cpu", "cpus", "memory", "virtualised"];
 
 /// A machine as lines name it: what it was called at import, and what stays of it. Empty where nothing is known of it.
-pub(super) fn machine(named: Option<&str>, host: Option<&Description>) -> String {
+pub(crate) fn machine(named: Option<&str>, host: Option<&Description>) -> String {
     let facts = STAYING.iter().filter_map(|name| host?.facts.get(*name)).map(String::as_str);
     named.into_iter().chain(facts).collect::<Vec<_>>().join(", ")
 }

@@ -25,6 +25,7 @@ mod store;
 pub use add::Added;
 pub use archive::{pack, unpack};
 pub use baseline::Baseline;
+pub(crate) use entry::machine;
 pub use entry::{ASKED, Description, Entry, Facts, Measured, SLOWED, SeriesKey};
 pub use error::HistoryError;
 pub use ingest::{IngestError, PLACES, entry_of};

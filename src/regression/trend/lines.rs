@@ -9,6 +9,7 @@ use crate::measure::metric::{self, Direction};
 use crate::regression::changes::{self, Change, SeriesError, Settings, Watch, look_back};
 use crate::regression::history::{
     ASKED, Description, Facts, History, HistoryError, PointRow, RunRow, Selection, SeriesKey, SeriesRow,
+    machine as named,
 };
 
 /// How to look.
@@ -326,13 +327,8 @@ fn asked(made_of: &Description) -> Asked {
     Asked(ASKED.iter().filter_map(|name| fact(name)).collect())
 }
 
-/// The facts that stay while a machine is the same one.
-const STAYING: [&str; 4] = ["cpu", "cpus", "memory", "virtualised"];
-
 fn machine(host: Option<&Description>, run: &RunRow) -> Machine {
-    let facts = STAYING.iter().filter_map(|name| host?.facts.get(*name)).cloned();
-    let named = run.source.machine.clone();
-    Machine(named.into_iter().chain(facts).collect::<Vec<_>>().join(", "))
+    Machine(named(run.source.machine.as_deref(), host))
 }
 
 impl Gathered<'_> {
