@@ -121,7 +121,12 @@ fn a_qemu_that_is_killed_in_mid_boot_is_seen_at_once() {
     let killer = std::thread::spawn(move || {
         let until = Instant::now() + Duration::from_secs(30);
         loop {
-            if let [pid, ..] = processes_of(run_id)[..] {
+            // The program that makes its disk is of the run too, and comes first.
+            let is_qemu = |pid: &i32| {
+                let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+                name.is_ok_and(|name| name.starts_with("qemu-system"))
+            };
+            if let Some(pid) = processes_of(run_id).into_iter().find(is_qemu) {
                 let pid = rustix::process::Pid::from_raw(pid).unwrap();
                 return rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
             }

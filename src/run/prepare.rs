@@ -205,7 +205,12 @@ fn each(
             }
         }
     }
-    if missing.is_empty() { Ok(()) } else { Err(RunError::Unavailable(missing)) }
+    // A stop that came since is seen before a run folder is kept that has nothing in it.
+    match missing {
+        _ if context.stop.is_raised() => Err(RunError::Interrupted),
+        missing if missing.is_empty() => Ok(()),
+        missing => Err(RunError::Unavailable(missing)),
+    }
 }
 
 /// What could not be removed, which is then left to `clean`.

@@ -351,6 +351,24 @@ fn what_fails_of_a_stop_is_interrupted_whatever_it_says_itself() {
 }
 
 #[test]
+fn a_stop_as_the_last_environment_is_ready_leaves_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path());
+    let build = |spec: &EnvironmentSpec, context: &RunContext| {
+        let fake = Fake::new(&spec.id, context, Script::default());
+        Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(fake))
+    };
+    let stopping = |event: Event| {
+        if matches!(event, Event::Prepared { environment, .. } if environment == "b") {
+            options.stop.raise();
+        }
+    };
+    let ran = execute_in(&Scripted::default(), &plan(&[Role::Measured]), &options, &build, &stopping);
+    assert!(matches!(ran, Err(RunError::Interrupted)));
+    assert!(!folder.path().join("out").exists());
+}
+
+#[test]
 fn a_stop_before_the_first_cell_is_no_run() {
     let ran = ran_with(&plan(&[Role::Measured]), &[], |options| options.stop.raise());
     assert!(matches!(ran.result, Err(RunError::Interrupted)));
