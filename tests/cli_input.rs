@@ -36,6 +36,11 @@ fn command_lines() {
             &["run", "--blocks", "0"],
             &["run", "--blocks", "many"],
             &["run", "--seed", "-1"],
+            &["run", "--blocks", "-1"],
+            &["run", "--repeats", "-1"],
+            &["run", "--precision", "-2%"],
+            &["run", "--budget", "-5s"],
+            &["run", "--cache", ""],
             &["run", "--budget", "0s"],
             &["run", "--budget", "90"],
             &["run", "--accel", "xen"],
@@ -51,6 +56,9 @@ fn command_lines() {
             &["report"],
             &["report", "none"],
             &["report", "-o", "x", "a", "b"],
+            &["report", "--clocks", "-o", "x", "a"],
+            &["report", "--clocks", "--json", "a"],
+            &["list", "--text", "quick", "--json"],
             &["rerun", "none"],
             &["completions", "cmd.exe"],
             &["man", "fly"],
@@ -70,6 +78,8 @@ fn suites() {
     };
     write("empty.toml", b"");
     write("no.toml", b"not toml at all");
+    write("name.toml", format!("name = \"a\\nb\"\n{GOOD}").as_bytes());
+    write("limit.toml", format!("{GOOD}[gate.limits]\n\"startup.ready\" = 5\n").as_bytes());
     write("key.toml", with("memory", "memroy").as_bytes());
     write("cpus.toml", with("cpus = 1", "cpus = 0").as_bytes());
     write("many.toml", with("cpus = 1", "cpus = 1000").as_bytes());
@@ -85,6 +95,8 @@ fn suites() {
         "none.toml",
         "empty.toml",
         "no.toml",
+        "name.toml",
+        "limit.toml",
         "key.toml",
         "cpus.toml",
         "many.toml",

@@ -109,8 +109,8 @@ pub(super) fn quantile(metric: &str) -> Option<(f64, &'static str)> {
     Some((quantile, with_operations.name))
 }
 
-/// A quantile of too few operations is their largest: how many the blocks with a value have at the least and at the most, and
-/// how many it takes. `None` where all have enough, or no block says how many it has.
+/// Of too few operations even the largest may lie below a quantile: how many the blocks with a value have at the least and at
+/// the most, and how many it takes. `None` where all have enough, or no block says how many it has.
 pub(super) fn too_few(
     series: &Series<'_>,
     operations: &Series<'_>,

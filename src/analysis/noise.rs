@@ -23,7 +23,8 @@ pub struct Wavering {
     pub blocks: u32,
     /// Median of all values.
     pub median: Option<f64>,
-    /// Robust standard deviation of ln(b / a) inside blocks: about the fraction by which equal things differ.
+    /// Robust standard deviation of ln(b / a) inside blocks: about the fraction by which equal things differ. `None`: one
+    /// block alone has none.
     pub spread: Option<f64>,
     /// b against a: 1 is the truth. With the interval that leaves the truth out in one run of a hundred.
     pub ratio: Option<Estimate>,
@@ -56,7 +57,7 @@ pub fn wavering(run: &Run, metric: &str, (a, b): (&str, &str), seed: u64) -> Opt
         unit: a.metric.map_or_else(String::new, |metric| metric.unit.to_owned()),
         blocks: u32::try_from(logs.len()).unwrap_or(u32::MAX),
         median: order::median_of(&[values(a), values(b)].concat()),
-        spread: robust::Scale::of(&order::sorted(&logs), 0.0).map(|scale| scale.deviation),
+        spread: spread(&logs),
         ratio: ratio(&logs),
         detectable: BLOCKS.iter().map(smallest).collect(),
     })
@@ -64,6 +65,11 @@ pub fn wavering(run: &Run, metric: &str, (a, b): (&str, &str), seed: u64) -> Opt
 
 fn values(series: &Series<'_>) -> Vec<f64> {
     series.taken.iter().map(|one| one.value).collect()
+}
+
+fn spread(logs: &[f64]) -> Option<f64> {
+    let scale = robust::Scale::of(&order::sorted(logs), 0.0);
+    scale.filter(|_| logs.len() > 1).map(|scale| scale.deviation)
 }
 
 fn ratio(logs: &[f64]) -> Option<Estimate> {
@@ -113,6 +119,8 @@ mod tests {
         let found = wavering(&run(5, 1.0), METRIC, ("native", "docker"), 1).unwrap();
         assert_eq!(found.detectable, [None; 3]);
         assert_eq!(found.ratio.unwrap().interval, None);
+        let spread = |blocks| wavering(&run(blocks, 1.0), METRIC, ("native", "docker"), 1).unwrap().spread;
+        assert!(spread(1).is_none() && spread(2).is_some());
         assert_eq!(wavering(&run(5, 1.0), "cpu.float.rate", ("native", "docker"), 1), None);
     }
 }

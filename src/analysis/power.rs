@@ -85,10 +85,16 @@ pub fn detect(pilot: &Run, change: f64, options: &Options) -> Detection {
             Some((one, groups.series.iter().find(|other| other.key == key)?))
         })
         .collect();
-    let level = options.alpha / pairs.len().max(1) as f64;
-    let question = Question { shift: change.ln_1p(), level, power: options.power };
-    let rows: Vec<Needed> =
-        pairs.into_iter().map(|(one, control)| needed(one, control, &question, options)).collect();
+    let families = Families { series: &groups.series, control };
+    let question = |family: usize| {
+        let level = options.alpha / family.max(1) as f64;
+        Question { shift: change.ln_1p(), level, power: options.power }
+    };
+    let between_runs = question(families.between_runs());
+    let needs = |(one, other): (&Series<'_>, &Series<'_>)| {
+        needed(one, other, &question(families.inside(one)), &between_runs, options)
+    };
+    let rows: Vec<Needed> = pairs.into_iter().map(needs).collect();
     let all: Option<Vec<u32>> = rows.iter().map(|row| row.blocks).collect();
     Detection {
         change,
@@ -97,6 +103,38 @@ pub fn detect(pilot: &Run, change: f64, options: &Options) -> Detection {
         blocks: all.and_then(|all| all.into_iter().max()),
         rows,
         per_block: per_block(pilot),
+    }
+}
+
+/// How many rows `compare` tests together where nobody says which: a row by itself would be promised too much.
+struct Families<'a> {
+    series: &'a [Series<'a>],
+    control: Option<&'a str>,
+}
+
+impl Families<'_> {
+    /// Of two runs like this one: all that has noise.
+    fn between_runs(&self) -> usize {
+        self.tested().count()
+    }
+
+    /// Of an environment and the control: what both have.
+    fn inside(&self, of: &Series<'_>) -> usize {
+        let own = |one: &&Series<'_>| {
+            (one.key.environment, one.key.accelerator) == (of.key.environment, of.key.accelerator)
+        };
+        let of_control = |one: &&Series<'_>| {
+            let like = |other: &Series<'_>| {
+                Some(other.key.environment) == self.control
+                    && (other.key.workload, other.key.metric) == (one.key.workload, one.key.metric)
+            };
+            self.tested().any(like)
+        };
+        self.tested().filter(own).filter(of_control).count()
+    }
+
+    fn tested(&self) -> impl Iterator<Item = &Series<'_>> {
+        self.series.iter().filter(|one| !one.exact() && !one.taken.is_empty())
     }
 }
 
@@ -114,12 +152,18 @@ struct Question {
     power: f64,
 }
 
-fn needed(series: &Series<'_>, control: &Series<'_>, question: &Question, options: &Options) -> Needed {
+fn needed(
+    series: &Series<'_>,
+    control: &Series<'_>,
+    inside_run: &Question,
+    between_runs: &Question,
+    options: &Options,
+) -> Needed {
     let logs = |values: Vec<f64>| values.into_iter().filter(|log| log.is_finite()).collect::<Vec<f64>>();
     let ratios = logs(pair::pairs(series, control).iter().map(pair::Pair::log_ratio).collect());
     let own = logs(series.taken.iter().map(|one| one.value.ln()).collect());
     let inside = deviation(&ratios);
-    let blocks = inside.and_then(|seen| blocks(prudent(seen, ratios.len())?, question));
+    let blocks = inside.and_then(|seen| blocks(prudent(seen, ratios.len())?, inside_run));
     let error = deviation(&own).zip(blocks).map(|(seen, blocks)| seen / f64::from(blocks).sqrt());
     Needed {
         environment: series.key.environment.to_owned(),
@@ -128,7 +172,7 @@ fn needed(series: &Series<'_>, control: &Series<'_>, question: &Question, option
         metric: series.key.metric.to_owned(),
         deviation: inside,
         blocks,
-        sessions: error.and_then(|error| sessions(error.hypot(options.between_sessions), question)),
+        sessions: error.and_then(|error| sessions(error.hypot(options.between_sessions), between_runs)),
     }
 }
 
@@ -222,6 +266,29 @@ mod tests {
         // Eight blocks are the fewest that a level of 1 % allows: 2 / 2^8.
         assert_eq!(of(1e-6, 0.10), 8);
         assert_eq!(detect(&pilot(0.05), 1e-6, &options).blocks, None);
+    }
+
+    /// What `compare` tests beside the headline metrics takes its share of the false alarms.
+    #[test]
+    fn the_family_is_that_of_a_comparison_without_a_choice() {
+        let mut run = pilot(0.05);
+        let of = |run: &Run| detect(run, 0.10, &Options::default());
+        let before = of(&run);
+        for (block, number) in (2..10).flat_map(|block| (0..12).map(move |number| (block, number))) {
+            for environment in ["native", "docker"] {
+                let metric = format!("startup.phase.x{number}");
+                run.samples.push(example::sample(block, environment, &metric, 1.0 + f64::from(block)));
+            }
+        }
+        let after = of(&run);
+        assert_eq!(after.rows.len(), before.rows.len());
+        assert!(after.blocks > before.blocks, "{before:?} {after:?}");
+        assert!(after.rows[0].sessions >= before.rows[0].sessions);
+        let control: Vec<_> =
+            run.samples.iter().filter(|one| one.metric.contains("phase")).cloned().collect();
+        run.samples.retain(|one| !one.metric.contains("phase"));
+        run.samples.extend(control.into_iter().filter(|one| one.environment == "native"));
+        assert_eq!(of(&run).blocks, before.blocks);
     }
 
     #[test]

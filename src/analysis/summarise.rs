@@ -68,8 +68,8 @@ impl Context<'_> {
             (row.median, row.outliers) = (None, Vec::new());
         }
         row.notes.extend(own.map(|few| match few.all {
-            true => format!("no value: {few}; of fewer it is their largest"),
-            false => format!("no ratio: {few}; of fewer it is their largest"),
+            true => format!("no value: {few}; of fewer even the largest may lie below it"),
+            false => format!("no ratio: {few}; of fewer even the largest may lie below it"),
         }));
         if own.is_none() {
             row.notes.extend(of_control.map(|few| format!("no ratio: of the control {few}")));

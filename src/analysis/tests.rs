@@ -320,7 +320,7 @@ fn a_quantile_of_too_few_operations_is_not_stated() {
     assert_eq!((docker.n, docker.median), (6, None));
     assert_eq!(
         docker.notes[0],
-        "no value: a block has 40 operations, and this quantile takes 368; of fewer it is their largest"
+        "no value: a block has 40 operations, and this quantile takes 368; of fewer even the largest may lie below it"
     );
     assert!(row(&never, "docker", "disk.random-read.latency.p50").median.is_some());
 }

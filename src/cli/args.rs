@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::tracking::args::{BaselineArguments, GateArguments, HistoryArguments};
@@ -41,6 +42,8 @@ pub(super) struct Global {
         value_name = "DIR",
         env = "ISOCOST_CACHE",
         hide_env_values = true,
+        // An empty one is refused by name where the cache is needed.
+        value_parser = OsStringValueParser::new().map(PathBuf::from),
         value_hint = ValueHint::DirPath,
         help_heading = "Everywhere"
     )]
@@ -127,10 +130,10 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(super) workload: Vec<String>,
     /// Measured blocks, instead of the suite's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), allow_hyphen_values = true)]
     pub(super) blocks: Option<u32>,
     /// What the order of everything is drawn from [default: drawn, and recorded]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(super) seed: Option<u64>,
     /// Continue a run that was cut off, in its own folder and by its own plan
     #[arg(
@@ -151,13 +154,13 @@ pub(super) struct How {
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) output: Option<PathBuf>,
     /// Stop at 10, 20, 40, … blocks once half the 95 % interval of every headline metric is at most this, such as 2% (40 blocks at most, unless --blocks says otherwise)
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_hyphen_values = true)]
     pub(super) precision: Option<f64>,
     /// Measure at most so many blocks again that others disturbed [default: a quarter of them]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(super) repeats: Option<u32>,
     /// Begin no block after this long, such as 90s, 10min or 2h
-    #[arg(long, value_name = "TIME", value_parser = budget)]
+    #[arg(long, value_name = "TIME", value_parser = budget, allow_hyphen_values = true)]
     pub(super) budget: Option<Duration>,
     /// The kernel of every virtual machine: debian, debian:VERSION, host, or a path
     #[arg(long, value_name = "KERNEL", value_parser = kernel, value_hint = ValueHint::AnyPath)]
@@ -220,7 +223,7 @@ pub(super) struct ReportArguments {
     #[arg(long, short, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) output: Option<PathBuf>,
     /// Print one start of each environment on the clocks that other tools use
-    #[arg(long)]
+    #[arg(long, conflicts_with = "output")]
     pub(super) clocks: bool,
 }
 
@@ -282,10 +285,10 @@ pub(super) struct PlanArguments {
     #[arg(default_value = "quick", value_hint = ValueHint::FilePath)]
     pub(super) suite: String,
     /// The change to be seen, such as 5%
-    #[arg(long, value_name = "PERCENT", default_value = "5%")]
+    #[arg(long, value_name = "PERCENT", default_value = "5%", allow_hyphen_values = true)]
     pub(super) detect: Percent,
     /// Blocks of the pilot
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(6..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(6..=1000), allow_hyphen_values = true)]
     pub(super) pilot: u32,
     /// Take this run as the pilot instead of running one
     #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath, conflicts_with_all = ["suite", "pilot", "env", "workload"])]
@@ -308,7 +311,7 @@ pub(super) struct CalibrateArguments {
 #[derive(Debug, Args)]
 pub(super) struct SelfcheckArguments {
     /// How long at most; fewer than 300 comparisons prove nothing
-    #[arg(long = "for", value_name = "TIME", default_value = "15min", value_parser = budget)]
+    #[arg(long = "for", value_name = "TIME", default_value = "15min", value_parser = budget, allow_hyphen_values = true)]
     pub(super) duration: Duration,
     /// What is run under two names
     #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',', default_values = ["native", "docker"])]

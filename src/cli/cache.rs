@@ -16,6 +16,11 @@ pub(super) fn folder(asked: Option<&Path>) -> Result<PathBuf, Refusal> {
 }
 
 fn find(asked: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, Refusal> {
+    if asked.is_some_and(|asked| asked.as_os_str().is_empty()) {
+        return Err(Refusal::usage(
+            "--cache, or the variable ISOCOST_CACHE, is empty: name a folder, or unset it",
+        ));
+    }
     if let Some(asked) = asked {
         return Ok(asked.to_owned());
     }
@@ -39,6 +44,7 @@ mod tests {
         assert_eq!(find(None, known).unwrap(), Path::new("/xdg/isocost"));
         let home_only = |name: &str| (name == "HOME").then(|| OsString::from("/home/me"));
         assert_eq!(find(None, home_only).unwrap(), Path::new("/home/me/.cache/isocost"));
+        assert!(find(Some(Path::new("")), known).unwrap_err().text.contains("ISOCOST_CACHE"));
         let relative = |name: &str| (name != "HOME").then(|| OsString::from("xdg"));
         assert!(find(None, relative).unwrap_err().text.contains("--cache DIR"));
     }

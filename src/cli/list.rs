@@ -85,6 +85,11 @@ struct Lists {
 /// A suite that there is not, or standard output that cannot be written.
 pub(super) fn list(arguments: &ListArguments, console: Console) -> Result<Exit, Refusal> {
     if let Some(name) = &arguments.text {
+        if console.json {
+            return Err(Refusal::usage(
+                "list --text prints a suite's own text, which is no JSON: leave --json out",
+            ));
+        }
         console.result(text_of(name)?)?;
         return Ok(Exit::Done);
     }

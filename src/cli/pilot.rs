@@ -102,12 +102,12 @@ fn refusal(error: TrialError, signal: Option<i32>) -> Refusal {
 fn text(found: &Detection, suite: &str, pilot_blocks: u32) -> String {
     let percent = |part: f64| format!("{} %", part * 100.0);
     let mut lines = vec![format!(
-        "A change of {} of each figure beside native, in {suite}, seen with {} probability at {} false alarms over all {}; \
-         from a pilot of {}:",
+        "A change of {} of each of {} beside native, in {suite}, seen with {} probability at {} false alarms over all that \
+         `compare` tests without `--metric`; from a pilot of {}:",
         percent(found.change),
+        words::count(found.rows.len() as u64, "figure"),
         percent(found.power),
         percent(found.alpha),
-        words::count(found.rows.len() as u64, "figure"),
         words::count(u64::from(pilot_blocks), "block"),
     )];
     lines.push(match (found.blocks, found.time()) {

@@ -28,6 +28,11 @@ const SIDE_BY_SIDE: [&str; 2] = ["side-by-side.csv", "side-by-side.html"];
 /// # Errors
 /// The folder that cannot be read or written.
 pub(super) fn report(arguments: &ReportArguments, console: Console) -> Result<Exit, Refusal> {
+    if arguments.clocks && console.json {
+        return Err(Refusal::usage(
+            "report --clocks is for people and is no JSON: leave --json out, or leave --clocks out",
+        ));
+    }
     let all: Vec<Reported> =
         arguments.runs.iter().map(|folder| Reported::read(folder)).collect::<Result<_, _>>()?;
     all.iter().for_each(|one| one.remark(console));

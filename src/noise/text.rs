@@ -72,6 +72,7 @@ fn others(noise: &Noise) -> Option<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::analysis::{Estimate, Interval};
@@ -110,5 +111,14 @@ mod tests {
             warnings: Vec::new(),
         };
         insta::assert_snapshot!(lines(&noise).join("\n"));
+        let document = serde_json::to_value(&noise).unwrap();
+        let docs = include_str!("../../docs/cli.md");
+        for part in
+            [&document, &document["activity"], &document["probes"][0], &document["probes"][0]["wavering"]]
+        {
+            for key in part.as_object().unwrap().keys() {
+                assert!(docs.contains(&format!("`{key}`")), "docs/cli.md lacks {key}");
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::analysis::{Estimate, Ratio, Row};
 use crate::environment::Kind;
 use crate::measure::metric::{self, Family};
+use crate::report::clean::clean_to;
 use crate::report::quantity;
 use crate::report::view::{self, Difference, Environment, View, bigger_is_better, failures};
 
@@ -41,7 +42,7 @@ pub(super) fn all(view: &View<'_>) -> Vec<Answer> {
 
 fn startup(view: &View<'_>) -> Answer {
     let parts = of_kinds(view, |one| {
-        let row = view.row(one.id, "start", "startup.ready")?;
+        let row = view.row(one, "start", "startup.ready")?;
         let when = row.median.map_or_else(
             || format!("was never ready ({})", failures(row)),
             |median| format!("is ready after {}", quantity::estimate(&median, &row.unit)),
@@ -58,7 +59,7 @@ fn startup(view: &View<'_>) -> Answer {
 
 fn memory(view: &View<'_>) -> Answer {
     let parts = of_kinds(view, |one| {
-        let row = view.row(one.id, "idle", "memory.total.idle")?;
+        let row = view.row(one, "idle", "memory.total.idle")?;
         Some((article(one), format!("takes {}", quantity::estimate(&row.median?, &row.unit))))
     });
     let mut sentence = sentence(&parts, "takes ").map_or_else(
@@ -70,8 +71,8 @@ fn memory(view: &View<'_>) -> Answer {
         },
     );
     sentence.push_str(&without(view, |one| {
-        let start = || view.row(one.id, "start", "startup.ready");
-        view.row(one.id, "idle", "memory.total.idle").or_else(start)
+        let start = || view.row(one, "start", "startup.ready");
+        view.row(one, "idle", "memory.total.idle").or_else(start)
     }));
     Answer {
         question: "How much memory does it take?",
@@ -94,7 +95,7 @@ fn without<'a>(view: &View<'a>, row: impl Fn(&Environment<'a>) -> Option<&'a Row
 /// What serves all instances and stays is nobody's share: it is said beside.
 fn standing(view: &View<'_>) -> String {
     let median = view.environments.iter().find_map(|one| {
-        let row = view.row(one.id, "idle", "memory.standing.idle")?;
+        let row = view.row(one, "idle", "memory.standing.idle")?;
         Some((one, row.median?))
     });
     median.map_or(String::new(), |(one, median)| {
@@ -148,8 +149,7 @@ impl Slowdowns {
             match view::difference(row) {
                 Difference::Unknown => all.without_interval.push(slowdown),
                 Difference::More | Difference::Less => {
-                    all.shown
-                        .push((crate::report::clean::clean_to(&row.workload, 40).into_owned(), slowdown));
+                    all.shown.push((clean_to(&row.workload, 40).into_owned(), slowdown));
                 }
                 Difference::Unresolved | Difference::NotShown => all.not_shown += 1,
             }
@@ -222,10 +222,12 @@ fn between<'a>(mut all: impl DoubleEndedIterator<Item = &'a Estimate>) -> String
 
 /// An environment's rows of work per second in a family.
 fn rates<'a>(view: &View<'a>, one: &Environment<'a>, family: Family) -> impl Iterator<Item = &'a Row> {
-    let id = one.id;
+    let (id, accelerator) = (one.id, one.accelerator);
     view.summary.rows.iter().filter(move |row| {
         let of_family = metric::find(&row.metric).is_some_and(|metric| metric.family == family);
-        of_family && row.environment == id && row.metric.ends_with(".rate")
+        of_family
+            && (row.environment.as_str(), row.accelerator) == (id, accelerator)
+            && row.metric.ends_with(".rate")
     })
 }
 
@@ -251,7 +253,7 @@ fn slowdown(view: &View<'_>, one: &Environment<'_>, family: Family) -> Option<Fi
 /// Every environment's figure of one metric.
 fn rows(view: &View<'_>, workload: &str, metric: &str) -> Vec<Figure> {
     let figure = |one: &Environment<'_>| {
-        let row = view.row(one.id, workload, metric)?;
+        let row = view.row(one, workload, metric)?;
         let figure = row.median.map_or("–".to_owned(), |median| quantity::estimate(&median, &row.unit));
         let against = match &row.ratio {
             Ratio::Control => String::new(),
@@ -284,7 +286,8 @@ fn article(one: &Environment<'_>) -> String {
         Kind::Native => "A native process".to_owned(),
         Kind::Docker => format!("A container ({})", one.name),
         Kind::Qemu => match one.what().strip_prefix("VM, ") {
-            Some(accelerator) => format!("A virtual machine ({}, {accelerator})", one.name),
+            // The name of one under two accelerators holds its accelerator.
+            Some(accelerator) => format!("A virtual machine ({}, {accelerator})", clean_to(one.id, 60)),
             None => format!("A virtual machine ({})", one.name),
         },
     }

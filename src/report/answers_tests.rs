@@ -79,3 +79,31 @@ fn an_environment_that_never_started_has_its_verb_and_its_failures() {
         assert!(sentence.ends_with(" No figure of docker: never-ready ×6."), "{sentence}");
     }
 }
+
+/// As in a journal that was carried on where KVM could not be had any more.
+#[test]
+fn one_environment_under_two_accelerators_is_two() {
+    let (mut run, _) = quick();
+    let emulated = fixture::quick(6, Accelerator::Tcg);
+    run.samples.retain(|sample| sample.environment != "qemu" || sample.block < 4);
+    let of_tcg = emulated.samples.into_iter().filter(|one| one.environment == "qemu" && one.block >= 4);
+    run.samples.extend(of_tcg);
+    let summary = fixture::summarise(&run);
+    let view = View::new(&run, &summary);
+    let answer = startup(&view);
+    let told: Vec<_> = answer.figures.iter().map(|one| (one.environment.as_str(), one.what)).collect();
+    let machines = [("qemu", "kvm", "VM, KVM"), ("qemu", "tcg", "VM, TCG emulation")];
+    for ((id, accelerator, what), known) in machines.into_iter().zip([Accelerator::Kvm, Accelerator::Tcg]) {
+        let name = format!("{id} ({accelerator})");
+        assert!(told.contains(&(name.as_str(), what)), "{told:?}");
+        let figure = answer.figures.iter().find(|one| one.environment == name).unwrap();
+        let own = |row: &&Row| {
+            row.metric == "startup.ready" && (row.environment.as_str(), row.accelerator) == (id, known)
+        };
+        let row = summary.rows.iter().find(own).unwrap();
+        assert_eq!(figure.figure, quantity::estimate(&row.median.unwrap(), &row.unit));
+    }
+    assert!(answer.sentence.contains("a virtual machine (qemu, KVM)"), "{}", answer.sentence);
+    let page = crate::report::page(&run, &summary).unwrap();
+    assert!(page.contains("not under KVM: qemu (tcg). Their") && page.matches("qemu (tcg)").count() > 10);
+}

@@ -5,6 +5,7 @@ use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use crate::analysis::Summary;
 use crate::journal::Run;
 use crate::journal::record::Ending;
+use crate::measure::sample::Accelerator;
 use crate::report::answers::{self, Answer};
 use crate::report::clean::{clean, sentence};
 use crate::report::quantity::counted;
@@ -55,7 +56,15 @@ fn heading(view: &View<'_>, width: usize) -> String {
 /// What must be known before any figure is believed: emulation, and a run that is not whole.
 pub(super) fn alarms(view: &View<'_>) -> Vec<String> {
     let mut all = Vec::new();
-    if view.emulated() {
+    let under = |accelerator| view.environments.iter().filter(move |one| one.accelerator == accelerator);
+    if view.emulated() && under(Accelerator::Kvm).next().is_some() {
+        let names: Vec<&str> = under(Accelerator::Tcg).map(|one| one.name.as_str()).collect();
+        all.push(format!(
+            "These ran by software emulation (TCG), not under KVM: {}. Their start-up, CPU, memory and disk figures say \
+             nothing of KVM.",
+            names.join(", ")
+        ));
+    } else if view.emulated() {
         all.push(
             "The virtual machine ran by software emulation (TCG), not under KVM. Its start-up, CPU, memory and disk \
              figures say nothing of KVM."
@@ -188,7 +197,7 @@ pub(super) fn wrapped(words: &str, width: usize, indent: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::sample::{Accelerator, Failure, FailureName, Outcome};
+    use crate::measure::sample::{Failure, FailureName, Outcome};
     use crate::report::fixture;
 
     #[test]

@@ -38,6 +38,11 @@ pub(super) struct Environment<'a> {
 }
 
 impl Environment<'_> {
+    /// One id under two accelerators is two environments, whose figures must never meet.
+    pub(super) fn is(&self, id: &str, accelerator: Accelerator) -> bool {
+        self.id == id && self.accelerator == accelerator
+    }
+
     /// `container`, `VM by TCG emulation`.
     pub(super) fn what(&self) -> &'static str {
         match (self.kind, self.accelerator) {
@@ -55,9 +60,16 @@ impl<'a> View<'a> {
         Self { run, summary, environments: environments(run, &summary.rows) }
     }
 
-    pub(super) fn row(&self, environment: &str, workload: &str, metric: &str) -> Option<&'a Row> {
+    pub(super) fn row(&self, of: &Environment<'_>, workload: &str, metric: &str) -> Option<&'a Row> {
         let mut rows = self.summary.rows.iter();
-        rows.find(|row| row.environment == environment && row.metric == metric && row.workload == workload)
+        rows.find(|row| {
+            row.metric == metric && row.workload == workload && of.is(&row.environment, row.accelerator)
+        })
+    }
+
+    /// The one that a row, a sample or a latency is of.
+    pub(super) fn environment(&self, id: &str, accelerator: Accelerator) -> Option<&Environment<'a>> {
+        self.environments.iter().find(|one| one.is(id, accelerator))
     }
 
     /// Does any virtual machine run by software emulation?
@@ -99,18 +111,30 @@ impl<'a> View<'a> {
     }
 }
 
-/// A run's environments; `rows` may know one that its record does not.
+/// A run's environments; `rows` may know one that its record does not, and one under another accelerator: what rows say of
+/// themselves is believed.
 pub(super) fn environments<'a>(run: &'a Run, rows: &'a [Row]) -> Vec<Environment<'a>> {
-    let mut all: Vec<Environment<'a>> = Vec::new();
+    let summed = || rows.iter().map(|row| (row.environment.as_str(), row.kind, row.accelerator));
+    let belied = |(id, _, accelerator): &(&str, Kind, Accelerator)| {
+        summed().any(|(other, ..)| other == *id)
+            && !summed().any(|(other, _, its)| other == *id && its == *accelerator)
+    };
     let recorded = run.record.environments.iter().map(|e| (e.id.as_str(), e.kind, e.accelerator));
-    let summed = rows.iter().map(|row| (row.environment.as_str(), row.kind, row.accelerator));
-    for (id, kind, accelerator) in recorded.chain(summed) {
-        if !all.iter().any(|one| one.id == id) {
-            let name = clean_to(id, LONGEST_NAME).into_owned();
-            all.push(Environment { id, name, kind, accelerator, index: all.len() });
+    let mut found: Vec<(&str, Kind, Accelerator)> = Vec::new();
+    for one in recorded.filter(|one| !belied(one)).chain(summed()) {
+        if !found.iter().any(|(id, _, accelerator)| (*id, *accelerator) == (one.0, one.2)) {
+            found.push(one);
         }
     }
-    all
+    let name = |(id, _, accelerator): &(&str, Kind, Accelerator)| {
+        let name = clean_to(id, LONGEST_NAME).into_owned();
+        let several = found.iter().filter(|(other, ..)| other == id).count() > 1;
+        if several { format!("{name} ({})", super::csv::accelerator(*accelerator)) } else { name }
+    };
+    let names: Vec<String> = found.iter().map(name).collect();
+    let all = found.into_iter().zip(names).zip(0..);
+    all.map(|(((id, kind, accelerator), name), index)| Environment { id, name, kind, accelerator, index })
+        .collect()
 }
 
 /// Bigger is better.

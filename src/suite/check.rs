@@ -95,12 +95,14 @@ pub fn warnings(suite: &Suite) -> Vec<String> {
 }
 
 fn name(suite: &Suite) -> Checked {
-    let printable = suite.name.chars().all(|c| !c.is_control() && c != '/');
-    if suite.name.is_empty() || suite.name.chars().count() > 64 || !printable {
-        return misfit(
-            &[Step::Key("name")],
-            "is empty, longer than 64 characters, or has a `/` in it".to_owned(),
-        );
+    let wrong = [
+        (suite.name.is_empty(), "is empty"),
+        (suite.name.chars().count() > 64, "is longer than 64 characters"),
+        (suite.name.contains('/'), "has a `/` in it"),
+        (suite.name.chars().any(char::is_control), "has a line break or another control character in it"),
+    ];
+    if let Some((_, what)) = wrong.iter().find(|(is_wrong, _)| *is_wrong) {
+        return misfit(&[Step::Key("name")], (*what).to_owned());
     }
     if suite.description.chars().count() > 400 {
         return misfit(&[Step::Key("description")], "is longer than 400 characters".to_owned());

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::check::Misfit;
@@ -104,7 +106,7 @@ pub(super) fn resolve(
 
 fn one(
     name: &str,
-    raw: raw::Limit,
+    raw: RawLimit,
     environments: &[&str],
     usual: &impl Fn(&Metric) -> f64,
 ) -> Result<LimitSpec, Misfit> {
@@ -128,8 +130,8 @@ fn one(
         )));
     }
     let (limit, because) = match raw {
-        raw::Limit::Plain(limit) => (limit, None),
-        raw::Limit::Reasoned { limit, because } => (limit, because),
+        RawLimit::Plain(limit) => (limit, None),
+        RawLimit::Reasoned(Reasoned { limit, because }) => (limit, because),
     };
     let limit = fraction(&limit).map_err(at)?;
     let tightest = metrics.iter().map(|metric| usual(metric)).fold(f64::INFINITY, f64::min);
@@ -156,7 +158,44 @@ fn percent(fraction: f64) -> String {
 }
 
 /// Limits as they are written, by name; TOML itself refuses the same name twice.
-pub(super) type RawLimits = BTreeMap<String, raw::Limit>;
+pub(super) type RawLimits = BTreeMap<String, RawLimit>;
+
+/// `"5%"`, or with a reason.
+#[derive(Debug)]
+pub(super) enum RawLimit {
+    Plain(String),
+    Reasoned(Reasoned),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reasoned {
+    limit: String,
+    because: Option<String>,
+}
+
+/// By hand: of what is neither, serde's untagged says only that it is neither.
+impl<'de> Deserialize<'de> for RawLimit {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = RawLimit;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(r#"a percentage such as "5%", or { limit = "5%", because = "…" }"#)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<RawLimit, E> {
+                Ok(RawLimit::Plain(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawLimit, A::Error> {
+                Reasoned::deserialize(MapAccessDeserializer::new(map)).map(RawLimit::Reasoned)
+            }
+        }
+        from.deserialize_any(Either)
+    }
+}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -211,6 +250,12 @@ mod tests {
             ("[gate.limits]\n\"startup.ready\" = \"5\"\n", "such as \"5%\""),
             ("[gate.limits]\n\"startup.ready\" = \"-5%\"\n", "such as \"5%\""),
             ("[gate.limits]\n\"startup.ready\" = \"NaN%\"\n", "such as \"5%\""),
+            ("[gate.limits]\n\"startup.ready\" = 5\n", "expected a percentage such as \"5%\", or { limit ="),
+            (
+                "[gate.limits]\n\"startup.ready\" = { limt = \"5%\" }\n",
+                "unknown key `limt`, expected `limit` or `because`; did you mean `limit`?",
+            ),
+            ("[gate.limits]\n\"startup.ready\" = { because = \"x\" }\n", "missing key `limit`"),
             ("[gate]\nalpha = 0.5\n", "gate.alpha is 0.5"),
             ("[gate]\nundecided = \"pass\"\n", "unknown value"),
         ] {

@@ -38,14 +38,6 @@ pub(super) struct Gate {
     pub limits: RawLimits,
 }
 
-/// `"5%"`, or with a reason.
-#[derive(Debug, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
-pub(super) enum Limit {
-    Plain(String),
-    Reasoned { limit: String, because: Option<String> },
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limits {

@@ -160,7 +160,7 @@ fn groups(view: &View<'_>, family: Option<Family>) -> Vec<Group> {
 }
 
 fn line(view: &View<'_>, row: &Row) -> Line {
-    let environment = view.environments.iter().find(|one| one.id == row.environment);
+    let environment = view.environment(&row.environment, row.accelerator);
     let ratio = match &row.ratio {
         Ratio::Control => "control".to_owned(),
         Ratio::Stated { estimate, .. } => quantity::ratio(estimate),
@@ -250,12 +250,13 @@ fn kept(one: &Latency) -> String {
 
 fn latencies(view: &View<'_>) -> Vec<Quantiles> {
     let quantiles = |one: &Latency| {
-        let environment = view.environments.iter().find(|known| known.id == one.environment);
+        let environment = view.environment(&one.environment, one.accelerator);
         let figure =
             |of: &Option<Estimate>| of.map_or("–".to_owned(), |of| quantity::estimate(&of, &one.unit));
         Quantiles {
             workload: clean_to(&one.workload, 60).into_owned(),
-            environment: clean_to(&one.environment, 60).into_owned(),
+            environment: environment
+                .map_or_else(|| clean_to(&one.environment, 60).into_owned(), |known| known.name.clone()),
             what: environment.map_or("", |one| one.what()),
             operations: kept(one),
             figures: [

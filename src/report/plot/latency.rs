@@ -65,7 +65,8 @@ fn panels<'a>(view: &'a View<'a>) -> Vec<Panel<'a>> {
     }
     let panel = |workload: &str| {
         let of_it = |environment: &'a Environment<'a>| {
-            let mut its = all().filter(|one| one.environment == environment.id && one.workload == workload);
+            let mut its = all()
+                .filter(|one| environment.is(&one.environment, one.accelerator) && one.workload == workload);
             its.next().map(|latency| Curve { environment, latency })
         };
         let curves = view.environments.iter().filter_map(of_it).collect();
@@ -76,7 +77,7 @@ fn panels<'a>(view: &'a View<'a>) -> Vec<Panel<'a>> {
 
 fn legend(scene: &mut Scene, view: &View<'_>, panels: &[Panel<'_>]) {
     let shown = |one: &&Environment<'_>| {
-        panels.iter().any(|panel| panel.curves.iter().any(|curve| curve.environment.id == one.id))
+        panels.iter().any(|panel| panel.curves.iter().any(|curve| curve.environment.index == one.index))
     };
     let entry = |one: &Environment<'_>| {
         let index = one.index;

@@ -46,10 +46,11 @@ pub(super) fn make(view: &View<'_>) -> Made {
 }
 
 fn blocks(lines: &[Line<'_>]) -> String {
-    let most = (0..).zip(lines).fold(std::collections::BTreeMap::<&str, u32>::new(), |mut all, (_, line)| {
-        *all.entry(line.environment.id).or_default() += 1;
-        all
-    });
+    let most =
+        (0..).zip(lines).fold(std::collections::BTreeMap::<usize, u32>::new(), |mut all, (_, line)| {
+            *all.entry(line.environment.index).or_default() += 1;
+            all
+        });
     format!("up to {} cells of each environment", most.values().max().copied().unwrap_or(0))
 }
 
@@ -57,7 +58,8 @@ fn lines<'a>(view: &'a View<'a>) -> Vec<Line<'a>> {
     let mut all = Vec::new();
     for environment in &view.environments {
         let of_it = |timeline: &&Timeline| {
-            timeline.environment == environment.id && view.role(timeline.block, false) == Role::Measured
+            environment.is(&timeline.environment, timeline.accelerator)
+                && view.role(timeline.block, false) == Role::Measured
         };
         let mut cells: Vec<&Timeline> = view.run.timelines.iter().filter(of_it).collect();
         cells.sort_by(|a, b| length(a).total_cmp(&length(b)));
@@ -86,7 +88,8 @@ fn line<'a>(environment: &'a Environment<'a>, timeline: &Timeline, typical: bool
 }
 
 fn legend(scene: &mut Scene, view: &View<'_>, lines: &[Line<'_>]) {
-    let shown = view.environments.iter().filter(|one| lines.iter().any(|line| line.environment.id == one.id));
+    let shown =
+        view.environments.iter().filter(|one| lines.iter().any(|line| line.environment.index == one.index));
     let entry = |one: &Environment<'_>| {
         let index = one.index;
         let swatch = move |scene: &mut Scene, (x, y): (f64, f64)| {

@@ -79,7 +79,7 @@ fn group(view: &View<'_>, family: Family, workload: &str) -> Option<Group> {
     })?;
     let panels = PANELS.map(|(end, _)| {
         let metric = format!("{prefix}{end}");
-        let marks = view.others().filter_map(|one| Some(mark(one, view.row(one.id, workload, &metric)?)));
+        let marks = view.others().filter_map(|one| Some(mark(one, view.row(one, workload, &metric)?)));
         marks.collect::<Vec<_>>()
     });
     let name = clean_to(workload, 40).into_owned();

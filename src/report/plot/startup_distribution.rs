@@ -48,15 +48,17 @@ pub(super) fn make(view: &View<'_>) -> Made {
 }
 
 fn strips(view: &View<'_>) -> Vec<Strip> {
-    let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let mut values: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     let starts = view.run.samples.iter().filter(|sample| sample.metric == "startup.ready");
     for sample in starts.filter(|sample| view.role(sample.block, sample.warm_up) == Role::Measured) {
         let value = sample.value().filter(|value| value.is_finite());
-        values.entry(&sample.environment).or_default().extend(value);
+        if let Some(one) = view.environment(&sample.environment, sample.accelerator) {
+            values.entry(one.index).or_default().extend(value);
+        }
     }
     let strip = |one: &crate::report::view::Environment<'_>| {
-        let row = view.row(one.id, "start", "startup.ready")?;
-        let mut values = values.remove(one.id).unwrap_or_default();
+        let row = view.row(one, "start", "startup.ready")?;
+        let mut values = values.remove(&one.index).unwrap_or_default();
         values.sort_by(f64::total_cmp);
         let failed = failures(row);
         let failed = if failed.is_empty() { failed } else { format!(" · {failed}") };

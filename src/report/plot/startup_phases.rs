@@ -62,11 +62,11 @@ pub(super) fn make(view: &View<'_>) -> Made {
 fn bar(view: &View<'_>, one: &Environment<'_>) -> Option<Bar> {
     let phases = CATALOGUE.iter().filter_map(|metric| metric.name.strip_prefix(PREFIX));
     let part = |name: &'static str| {
-        let median = view.row(one.id, "start", &format!("{PREFIX}{name}"))?.median?;
+        let median = view.row(one, "start", &format!("{PREFIX}{name}"))?.median?;
         Some((name, median))
     };
     let parts: Vec<_> = phases.filter_map(part).collect();
-    let ready = view.row(one.id, "start", "startup.ready")?;
+    let ready = view.row(one, "start", "startup.ready")?;
     let named = if ready.failures() > 0 { format!(" · {}", failures(ready)) } else { String::new() };
     let detail = format!("{} · n = {}{named}", one.what(), ready.n);
     let label = Label { name: one.name.clone(), detail };
