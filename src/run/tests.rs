@@ -700,6 +700,6 @@ fn a_run_stops_where_it_is_precise_enough_and_only_at_a_look() {
     assert_eq!(outcome.record.ending, Ending::Precision);
     let blocks = |ran: &Ran| ran.read().samples.iter().map(|sample| sample.block).max().unwrap() + 1;
     assert_eq!(blocks(&precise), 10);
-    let never = ran_with(&plan(&[Role::Measured; 12]), &[], |options| options.precision = Some(1e-12));
+    let never = ran_with(&plan(&[Role::Measured; 12]), &[], |options| options.precision = Some(-1.0));
     assert_eq!((never.result.as_ref().unwrap().record.ending, blocks(&never)), (Ending::Complete, 12));
 }

@@ -97,7 +97,8 @@ fn cpu_time_is_that_from_one_reading_to_the_next() {
     let nobody = ticks.since_last(proc, [].into_iter());
     let again = ticks.since_last(proc, [busy].into_iter());
     assert_eq!(first, Duration::ZERO, "new, and there is none");
-    assert!(used >= Duration::from_millis(60), "{used:?}");
+    // By ticks, of which the first and the last may be short.
+    assert!(used >= Duration::from_millis(40), "{used:?}");
     assert_eq!((nobody, again), (Duration::ZERO, Duration::ZERO), "new again");
 }
 
