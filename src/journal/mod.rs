@@ -15,6 +15,7 @@ use crate::measure::sample::{Accelerator, Sample};
 use crate::measure::span::Span;
 use crate::measure::timeline::TimelinePoint;
 
+mod belief;
 mod folder;
 mod parse;
 mod read;

@@ -35,11 +35,19 @@ struct Line<'a> {
 
 /// Reads one line, without its end.
 pub(super) fn line(text: &str, names: &mut Names) -> Result<Record, String> {
-    if !text.starts_with(SAMPLE) {
-        return serde_json::from_str(text).map_err(|e| e.to_string());
+    let record = if text.starts_with(SAMPLE) {
+        let line: Line<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        sample(line, names).map(Record::Sample)?
+    } else {
+        serde_json::from_str(text).map_err(|e| e.to_string())?
+    };
+    match &record {
+        // No metric can be negative: the writer makes a failure of one that would be.
+        Record::Sample(Sample { outcome: Outcome::Value(value), .. }) if *value < 0.0 => {
+            Err(format!("a sample with the negative value {value}"))
+        }
+        _ => Ok(record),
     }
-    let line: Line<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    sample(line, names).map(Record::Sample)
 }
 
 fn sample(mut line: Line<'_>, names: &mut Names) -> Result<Sample, String> {

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Deserialize;
 
 use super::folder::{JOURNAL_FILE, RUN_FILE};
-use super::{CellConditions, Record, Repeat, SetAside, StartRecord, Timeline, parse};
+use super::{CellConditions, Record, Repeat, SetAside, StartRecord, Timeline, belief, parse};
 use crate::journal::record::{RunRecord, SCHEMA};
 use crate::measure::name::Names;
 use crate::measure::sample::Sample;
@@ -114,7 +114,7 @@ pub fn read(dir: &Path) -> Result<Run, JournalError> {
             Broken::Line(line, detail) => damaged(&path, line, detail),
         })?;
     check_header(&parsed, &record, &path)?;
-    Ok(Run {
+    let run = Run {
         record,
         samples: parsed.samples,
         starts: parsed.starts,
@@ -124,7 +124,11 @@ pub fn read(dir: &Path) -> Result<Run, JournalError> {
         set_aside: parsed.set_aside,
         complete: parsed.end.is_some(),
         dropped_tail,
-    })
+    };
+    match belief::broken(&run, &path) {
+        Some((line, detail)) => Err(damaged(&path, line, detail)),
+        None => Ok(run),
+    }
 }
 
 fn damaged(path: &Path, line: usize, detail: String) -> JournalError {

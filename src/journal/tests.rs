@@ -8,7 +8,7 @@ use crate::journal::{WriteError, Writer, write_run};
 use crate::measure::host::Host;
 use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName, Outcome};
-use crate::plan::Plan;
+use crate::plan::{Block, Plan};
 
 pub(crate) fn record(run_id: &str) -> RunRecord {
     let suite = crate::suite::Suite {
@@ -34,7 +34,7 @@ pub(crate) fn record(run_id: &str) -> RunRecord {
         ended_at: None,
         ending: Ending::Unfinished,
         host: Host::default(),
-        plan: Plan { suite, seed: 1, blocks: Vec::new() },
+        plan: Plan { suite, seed: 1, blocks: vec![block(0), block(1)] },
         environments: Vec::new(),
         warnings: Vec::new(),
         sampler_cpu_share: None,
@@ -43,9 +43,13 @@ pub(crate) fn record(run_id: &str) -> RunRecord {
     }
 }
 
+fn block(index: u32) -> Block {
+    Block { index, role: Role::Measured, cells: Vec::new() }
+}
+
 fn sample(position: u32, outcome: Outcome) -> Sample {
     Sample {
-        block: 0,
+        block: position,
         position,
         environment: "native \"x\"".into(),
         accelerator: Accelerator::None,
@@ -114,6 +118,38 @@ fn nothing_follows_the_end_and_the_header_is_first() {
     assert!(matches!(read(dir.path()), Err(JournalError::Line { line: 3, .. })));
     std::fs::write(dir.path().join(JOURNAL_FILE), "{\"record\":\"end\"}\n").unwrap();
     assert!(matches!(read(dir.path()), Err(JournalError::Line { line: 1, .. })));
+}
+
+#[test]
+fn what_no_run_writes_is_refused_with_its_line() {
+    let good = Sample { block: 1, ..sample(0, Outcome::Value(1.0)) };
+    let beyond = Sample { block: 4_000_000_000, ..good.clone() };
+    let below = Sample { outcome: Outcome::Value(-1.0), ..good.clone() };
+    let of = |sample: &Sample| Record::Sample(sample.clone());
+    let again = of(&Sample { position: 7, ..good.clone() });
+    for (bad, words) in [
+        (again, "a second sample of startup.ready of start in native"),
+        (of(&beyond), "neither planned nor a repeat"),
+        (of(&below), "negative value -1"),
+    ] {
+        let other = Sample { metric: "end.total".into(), ..good.clone() };
+        let dir = journal_of(&[of(&good), bad, of(&other), Record::End]);
+        match read(dir.path()) {
+            Err(JournalError::Line { line: 3, detail, .. }) => assert!(detail.contains(words), "{detail}"),
+            other => panic!("{words}: {other:?}"),
+        }
+    }
+    let repeat = Record::Repeat(Repeat { block: 2, of: 1 });
+    let repeated = Sample { block: 2, ..good.clone() };
+    assert_eq!(read(journal_of(&[of(&good), repeat, of(&repeated)]).path()).unwrap().samples.len(), 2);
+}
+
+#[test]
+fn a_negative_value_is_seen_in_any_order_of_keys() {
+    let line = serde_json::to_value(Record::Sample(sample(0, Outcome::Value(-0.5)))).unwrap();
+    let dir = journal_of(&[]);
+    add(dir.path(), format!("{line}\n").as_bytes());
+    assert!(read(dir.path()).unwrap_err().to_string().contains("negative"));
 }
 
 #[test]
