@@ -91,6 +91,8 @@ fn suites() {
     write("large.toml", &vec![b'#'; (1 << 20) + 1]);
     write("steer.toml", b"schema = 1\n\"\\u001b[2J\" = 1\n");
     fs::create_dir(folder.path().join("folder.toml")).unwrap();
+    let fifo = std::process::Command::new("mkfifo").arg(folder.path().join("fifo.toml")).status();
+    assert!(fifo.unwrap().success());
     let names = [
         "none.toml",
         "empty.toml",
@@ -108,6 +110,7 @@ fn suites() {
         "large.toml",
         "steer.toml",
         "folder.toml",
+        "fifo.toml",
         "./",
         "/dev/zero",
     ];

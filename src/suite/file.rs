@@ -1,6 +1,6 @@
 //! From a name or a file to a suite.
 
-use std::io::Read as _;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::check::{self, Misfit};
@@ -8,6 +8,7 @@ use super::error::{Place, SuiteError, similar};
 use super::locate::{self, Step};
 use super::raw::{Raw, SCHEMA};
 use super::{Suite, built_in, resolve};
+use crate::named_file;
 
 /// A suite of a thousand workloads has a tenth of it.
 const MOST_BYTES: u64 = 1 << 20;
@@ -68,17 +69,10 @@ fn wrong(misfit: &Misfit, text: &str, file: &str) -> SuiteError {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SuiteError> {
-    let failed = |source| SuiteError::Unreadable { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(failed(std::io::ErrorKind::IsADirectory.into()));
-    }
-    let mut bytes = Vec::new();
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(SuiteError::TooLarge { path: path.to_owned(), limit: MOST_BYTES });
-    }
-    Ok(bytes)
+    named_file::read(path, MOST_BYTES).map_err(|source| match source.kind() {
+        ErrorKind::FileTooLarge => SuiteError::TooLarge { path: path.to_owned(), limit: MOST_BYTES },
+        _ => SuiteError::Unreadable { path: path.to_owned(), source },
+    })
 }
 
 /// The suite in `text`; `file` is what messages call it, and what paths in it are relative to.
