@@ -117,3 +117,19 @@ fn an_engine_that_does_not_answer_keeps_the_run_for_later() {
     }
     assert!(runs_folder(cache.path()).join("r-1.lock").exists());
 }
+
+#[test]
+fn a_damaged_state_file_is_named_and_cannot_steer_a_terminal() {
+    let cache = tempfile::tempdir().unwrap();
+    let lock = runs_folder(cache.path()).join("t-damaged.lock");
+    for garbage in [&b"garbage\nof several\nlines"[..], b"unix://\x1b[2J", b"\xff\xfe", &[b'x'; 1 << 16]] {
+        killed_run(cache.path(), "t-damaged", "");
+        std::fs::write(&lock, garbage).unwrap();
+        let cleaned = clean(cache.path()).unwrap();
+        assert_eq!(cleaned[0].left.len(), 1, "{cleaned:?}");
+        let said = &cleaned[0].left[0];
+        assert!(said.contains(lock.to_str().unwrap()) && !said.contains(char::is_control), "{said:?}");
+    }
+    std::fs::remove_file(lock).unwrap();
+    assert!(clean(cache.path()).unwrap().is_empty());
+}

@@ -58,7 +58,7 @@ fn clean_one(run: Stale) -> Cleaned {
     let mut cleaned = Cleaned { run_id: run.run_id.clone(), ..Cleaned::default() };
     processes::end_all(&run.run_id, &mut cleaned);
     if let Some(engine) = &run.engine {
-        containers::remove_all(engine, &run.run_id, &mut cleaned);
+        containers::remove_all(engine, &run.run_id, &run.lock_path, &mut cleaned);
     }
     groups::remove_all(&run.run_id, &mut cleaned);
     if cleaned.left.is_empty() {

@@ -14,8 +14,12 @@ use rustix::fs::FlockOperation;
 
 use super::RunError;
 use crate::environment::folder;
+use crate::named_file;
 
 const SUFFIX: &str = ".lock";
+
+/// More than any engine's address has.
+const MOST_ADDRESS_BYTES: u64 = 4096;
 
 /// The folder that holds the state of all runs.
 #[must_use]
@@ -145,7 +149,8 @@ pub struct Stale {
     pub scratch: PathBuf,
     /// The container engine it used.
     pub engine: Option<String>,
-    lock_path: PathBuf,
+    /// The file that says so, and keeps it from being forgotten.
+    pub lock_path: PathBuf,
     _lock: File,
 }
 
@@ -188,7 +193,11 @@ fn take_over(folder: &Path, run_id: String) -> Option<Stale> {
     if !try_lock(&lock).ok()? {
         return None;
     }
-    let engine = std::fs::read_to_string(&lock_path).ok().filter(|engine| !engine.is_empty());
+    let bytes = named_file::read(&lock_path, MOST_ADDRESS_BYTES);
+    let engine = bytes.map_or_else(
+        |error| Some(format!("({error})")),
+        |bytes| Some(String::from_utf8_lossy(&bytes).into_owned()).filter(|engine| !engine.is_empty()),
+    );
     Some(Stale { scratch: folder.join(&run_id), run_id, engine, lock_path, _lock: lock })
 }
 

@@ -1,6 +1,7 @@
 //! Containers and images of one run: those that carry its label.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use bollard::Docker;
 use bollard::errors::Error;
@@ -9,8 +10,17 @@ use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions, R
 use super::Cleaned;
 use crate::environment::docker::{LABEL, image};
 
-/// Removes all of them from the engine at that address.
-pub(super) fn remove_all(engine: &str, run_id: &str, cleaned: &mut Cleaned) {
+/// Removes all of them from the engine at that address, which `lock` names. Anyone may have written it.
+pub(super) fn remove_all(engine: &str, run_id: &str, lock: &Path, cleaned: &mut Cleaned) {
+    let unsure = format!("containers and images with the label {LABEL}={run_id}, if any");
+    if !is_address(engine) {
+        cleaned.left.push(format!(
+            "{unsure} (the address of their engine in {} is damaged; once there are none, remove that file and the folder {})",
+            lock.display(),
+            lock.with_extension("").display()
+        ));
+        return;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = match &runtime {
         Ok(runtime) => runtime.block_on(remove(engine, run_id, cleaned)).map_err(|e| e.to_string()),
@@ -18,10 +28,17 @@ pub(super) fn remove_all(engine: &str, run_id: &str, cleaned: &mut Cleaned) {
     };
     if let Err(error) = done {
         cleaned.left.push(format!(
-            "containers and images with the label {LABEL}={run_id}, if any (the engine at {engine} does not answer: \
-             {error}; start it and run `isocost clean`)"
+            "{unsure} (the engine at {engine} does not answer: {error}; start it and run `isocost clean`, or remove {} \
+             and the folder {} where it is gone for good)",
+            lock.display(),
+            lock.with_extension("").display()
         ));
     }
+}
+
+/// Of one line, with a scheme: nothing that would steer a terminal either.
+fn is_address(text: &str) -> bool {
+    text.contains("://") && !text.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER)
 }
 
 async fn remove(engine: &str, run_id: &str, cleaned: &mut Cleaned) -> Result<(), Error> {
