@@ -220,6 +220,10 @@ fn what_cannot_run_here_ends_with_3_and_measures_nothing() {
     assert!(ran.stderr.contains("docker cannot run here: "), "{ran:?}");
     assert!(ran.stderr.contains("isocost doctor"), "{ran:?}");
     assert!(!place.path().join("a").exists(), "no folder of a run that was none");
+    let mut command = cli::isocost(place.path());
+    command.args(["run", "quick", "--env", "docker"]);
+    let ran = cli::ran(&command.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").output().unwrap());
+    assert_eq!((ran.code, place.path().join("reports").exists()), (3, false), "{ran:?}");
     assert_eq!(fs::read_dir(place.path().join("cache/runs")).unwrap().count(), 0);
 }
 

@@ -79,7 +79,9 @@ pub(super) fn carry_out_with(
         console.note(&format!("warning: {text}"));
     }
     console.note(&format!("{} with seed {}: {}", plan.suite.name, plan.seed, plan_text::how_long(plan)));
-    watched(plan, &options, console, &|events| run::execute(plan, &options, events))
+    let made = place::will_make(&options.output);
+    let carried = watched(plan, &options, console, &|events| run::execute(plan, &options, events));
+    carried.inspect_err(|_| place::take_back(made))
 }
 
 /// Where the run goes, once that place and the cache were looked at.

@@ -59,6 +59,21 @@ pub(super) fn check_cache(cache: &Path, suite: &Suite) -> Result<(), Refusal> {
     has_room(&there, LEAST_FREE_BYTES.saturating_add(written), "--cache DIR")
 }
 
+/// The folder for runs, where it is not there yet.
+pub(super) fn will_make(output: &Output) -> Option<&Path> {
+    match output {
+        Output::Below(reports) => Some(reports).filter(|reports| reports.symlink_metadata().is_err()),
+        Output::Folder(_) => None,
+    }
+    .map(PathBuf::as_path)
+}
+
+/// A run that was refused leaves no empty folder for runs either.
+pub(super) fn take_back(made: Option<&Path>) {
+    // Only where it is empty.
+    let _ = made.map(std::fs::remove_dir);
+}
+
 /// Without the flag that names a run's folder.
 fn why(error: &WriteError) -> String {
     match error {
