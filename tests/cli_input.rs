@@ -62,6 +62,8 @@ fn command_lines() {
             &["rerun", "none"],
             &["completions", "cmd.exe"],
             &["man", "fly"],
+            &["man", "baseline", "fly"],
+            &["man", "run", "fly"],
             &["list", "everything"],
             &["list", "--text", "qick"],
         ],

@@ -238,6 +238,19 @@ fn manual_pages_are_well_formed_and_complete() {
     for command in COMMANDS {
         renders(&done(&["man", command]), command);
     }
+    // Every page that a page refers to can be written.
+    for command in ["history", "baseline"] {
+        let page = done(&["man", command]).replace("\\-", "-");
+        let prefix = format!("isocost-{command}-");
+        let below = page.split(&prefix).skip(1);
+        let names: Vec<&str> =
+            below.filter_map(|rest| rest.split_once("(1)")).map(|(name, _)| name).collect();
+        assert!(names.len() > 3, "{page}");
+        for name in names {
+            let own = done(&["man", command, name]).replace("\\-", "-");
+            assert!(own.contains(&format!(".TH isocost-{command}-{name} 1")), "{own}");
+        }
+    }
 }
 
 /// As a reader sees it, without a warning of the formatter.

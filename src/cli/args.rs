@@ -335,8 +335,8 @@ pub(super) struct CompletionsArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ManArguments {
-    /// The page of one command [default: the page of isocost]
-    pub(super) command: Option<String>,
+    /// The page of one command, such as `run` or `history import` [default: the page of isocost]
+    pub(super) command: Vec<String>,
 }
 
 fn budget(text: &str) -> Result<Duration, String> {

@@ -29,19 +29,25 @@ pub(super) fn completions(arguments: &CompletionsArguments, console: Console) ->
 pub(super) fn man(arguments: &ManArguments, console: Console) -> Result<Exit, Refusal> {
     let mut whole = Arguments::command().disable_help_subcommand(true);
     whole.build();
-    let (command, is_whole) = match &arguments.command {
-        None => (whole, true),
-        Some(name) => (named(&whole, name)?, false),
-    };
-    console.result(&page(command, is_whole))?;
+    let command = named(&whole, &arguments.command)?.clone();
+    console.result(&page(command, arguments.command.is_empty()))?;
     Ok(Exit::Done)
 }
 
-fn named(whole: &Command, name: &str) -> Result<Command, Refusal> {
-    whole.find_subcommand(name).cloned().ok_or_else(|| {
-        let names: Vec<_> = whole.get_subcommands().map(Command::get_name).collect();
-        Refusal::usage(format!("there is no command `{name}`; there are: {}", names.join(", ")))
-    })
+/// A command of commands by its words: `history import`.
+fn named<'a>(whole: &'a Command, words: &[String]) -> Result<&'a Command, Refusal> {
+    let mut found = whole;
+    for (at, name) in words.iter().enumerate() {
+        found = found.find_subcommand(name).ok_or_else(|| {
+            let names: Vec<_> = found.get_subcommands().map(Command::get_name).collect();
+            let asked = words[..=at].join(" ");
+            Refusal::usage(match names.is_empty() {
+                true => format!("there is no command `{asked}`: {} has none below it", words[..at].join(" ")),
+                false => format!("there is no command `{asked}`; there are: {}", names.join(", ")),
+            })
+        })?;
+    }
+    Ok(found)
 }
 
 fn page(command: Command, is_whole: bool) -> String {
