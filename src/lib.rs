@@ -22,3 +22,4 @@ pub mod selfcheck;
 pub mod suite;
 pub mod sys;
 pub mod trial;
+pub mod wait;

@@ -249,7 +249,6 @@ mod cgroup;
 mod cpus;
 mod first_instruction;
 pub(crate) mod folder;
-pub(crate) mod wait;
 
 pub mod agent;
 pub mod check;

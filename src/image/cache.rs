@@ -84,13 +84,13 @@ fn take(file: &File, path: &Path) -> Result<(), ImageError> {
 mod tests {
     use super::super::errand::Errand;
     use super::*;
-    use crate::environment::agent::StopSignal;
+    use crate::wait::StopSignal;
 
     #[test]
     fn a_stop_ends_the_wait_for_the_first() {
         let cache = tempfile::tempdir().unwrap();
         let _first = LockedFolder::of(cache.path(), "things").unwrap();
-        let errand = Errand { run_id: "r".into(), stop: StopSignal::new().unwrap() };
+        let errand = Errand { mark: ("ISOCOST_TEST", "r".into()), stop: StopSignal::new().unwrap() };
         let stop = errand.stop.clone();
         let (path, began) = (cache.path().to_owned(), std::time::Instant::now());
         let waiting =

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use super::error::ImageError;
-use crate::environment::agent::StopSignal;
+use crate::wait::StopSignal;
 
 thread_local! {
     static CURRENT: RefCell<Option<Errand>> = const { RefCell::new(None) };
@@ -16,8 +16,8 @@ thread_local! {
 /// What is made for a run.
 #[derive(Debug, Clone)]
 pub struct Errand {
-    /// The run's id.
-    pub run_id: String,
+    /// A variable, with its value, that each helper program has: by it clean-up finds those that a crash left.
+    pub mark: (&'static str, String),
     /// Ends it early, with [`ImageError::Interrupted`].
     pub stop: StopSignal,
 }

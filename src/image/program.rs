@@ -15,8 +15,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::errand::{self, Errand};
 use super::error::ImageError;
-use crate::environment::{RUN_VARIABLE, wait};
 use crate::measure::clock::Instant;
+use crate::wait;
 
 /// None needs as long, but over a very slow network.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
@@ -61,7 +61,7 @@ impl Program {
         let path = std::env::var("PATH").unwrap_or_default();
         command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
         if let Some(errand) = &errand {
-            command.env(RUN_VARIABLE, &errand.run_id);
+            command.env(errand.mark.0, &errand.mark.1);
         }
         crate::sys::harden(&mut command, Vec::new());
         let failed = |error| self.not_started(error);
@@ -153,7 +153,7 @@ fn last_lines(written: &[u8], otherwise: &str) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::environment::agent::StopSignal;
+    use crate::wait::StopSignal;
 
     #[test]
     fn a_missing_program_names_its_package() {
@@ -170,17 +170,19 @@ mod tests {
 
     #[test]
     fn it_leads_a_group_of_its_own_and_carries_the_run() {
-        let errand = Errand { run_id: "test-errand".into(), stop: StopSignal::new().unwrap() };
-        let script = "cut -d' ' -f5 /proc/$$/stat; echo $$ $ISOCOST_RUN";
+        let errand =
+            Errand { mark: ("ISOCOST_TEST", "test-errand".into()), stop: StopSignal::new().unwrap() };
+        let script = "cut -d' ' -f5 /proc/$$/stat; echo $$ $ISOCOST_TEST";
         let text = errand.carry_out(|| shell(LONGEST, script)).unwrap();
         let (group, rest) = text.split_once('\n').unwrap();
         assert_eq!(rest, format!("{group} test-errand\n"));
-        assert!(!shell(LONGEST, "echo $ISOCOST_RUN").unwrap().contains("test-errand"), "the errand is over");
+        assert!(!shell(LONGEST, "echo $ISOCOST_TEST").unwrap().contains("test-errand"), "the errand is over");
     }
 
     #[test]
     fn a_stop_ends_it_with_its_children() {
-        let errand = Errand { run_id: "test-errand-stop".into(), stop: StopSignal::new().unwrap() };
+        let errand =
+            Errand { mark: ("ISOCOST_TEST", "test-errand-stop".into()), stop: StopSignal::new().unwrap() };
         let stop = errand.stop.clone();
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path().join("child");

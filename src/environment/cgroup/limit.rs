@@ -13,11 +13,11 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::{Mount, Mounts};
-use crate::environment::wait;
 use crate::measure::accounting::Cgroup;
 use crate::measure::clock::Instant;
 use crate::measure::equality::Limits;
 use crate::sys::{self, Birth, Program};
+use crate::wait;
 
 /// What the kernel hands out CPU time by, in microseconds: its own default, and the container engines'.
 const PERIOD_US: u64 = 100_000;

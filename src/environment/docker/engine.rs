@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 
 use super::error::DockerError;
 use crate::environment::agent::StopSignal;
-use crate::environment::wait;
 use crate::measure::clock::Instant;
+use crate::wait;
 
 /// For calls that an engine answers within milliseconds: creating, starting and removing are slow on a busy disk.
 pub(super) const API_DEADLINE: Duration = Duration::from_secs(60);

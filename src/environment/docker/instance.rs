@@ -16,11 +16,12 @@ use super::payers;
 use super::start::{Container, Started};
 use crate::environment::agent::AgentConnection;
 use crate::environment::cgroup::Mounts;
-use crate::environment::{EnvironmentError, Instance, Layer, allocated, wait};
+use crate::environment::{EnvironmentError, Instance, Layer, allocated};
 use crate::measure::accounting::Accounts;
 use crate::measure::clock::Instant;
 use crate::measure::sample::{Failure, FailureName};
 use crate::measure::span::Span;
+use crate::wait;
 
 /// A drop does not wait longer for an engine that does not answer.
 const DROP_DEADLINE: Duration = Duration::from_secs(10);

@@ -8,9 +8,9 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
 
 use crate::environment::tap::Tap;
-use crate::environment::wait;
 use crate::measure::clock::Instant;
 use crate::sys::Spawned;
+use crate::wait;
 
 /// After its end, what a child said is read at once.
 const SILENCE: Duration = Duration::from_millis(200);

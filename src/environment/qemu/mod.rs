@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::environment::{Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RunContext};
+use crate::environment::{
+    Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RUN_VARIABLE, RunContext,
+};
 use crate::image::{Errand, disk};
 use crate::measure::clock::Instant;
 use crate::measure::sample::Accelerator;
@@ -69,7 +71,7 @@ impl QemuEnvironment {
 
     /// For the programs that make images.
     fn errand(&self) -> Errand {
-        Errand { run_id: self.context.run_id.clone(), stop: self.context.stop.clone() }
+        Errand { mark: (RUN_VARIABLE, self.context.run_id.clone()), stop: self.context.stop.clone() }
     }
 
     fn make_next(&self, ready: &Ready) -> Result<LaidOut, EnvironmentError> {

@@ -12,8 +12,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::error::QemuError;
 use crate::environment::agent::StopSignal;
-use crate::environment::{tap::Tap, wait};
+use crate::environment::tap::Tap;
 use crate::measure::clock::Instant;
+use crate::wait;
 
 pub use crate::environment::RUN_VARIABLE;
 
