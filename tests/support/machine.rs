@@ -88,7 +88,7 @@ const STUCK: u64 = 90;
 
 /// Each step of a job is told of, and each start of a virtual machine by the kernel: one that waits for a lost timer says
 /// nothing. Half a minute is usual between two lines.
-const SILENCE: Duration = Duration::from_secs(5 * 60);
+const SILENCE: Duration = Duration::from_secs(3 * 60);
 
 /// What its kernel says before it gives up.
 const PANIC: &str = "Kernel panic - not syncing";
