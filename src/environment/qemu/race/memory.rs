@@ -72,7 +72,7 @@ struct Kept {
     decision: Decision,
 }
 
-/// The answer for `key` if there is one in `cache`, else the answer of a race, which is then kept if it [`lasts`].
+/// The answer for `key` if there is one in `cache`, else the answer of a race, which is then kept if it lasts: one that a failure of the moment gave does not.
 ///
 /// # Errors
 /// As [`run`] has them, or where the cache cannot be written.
