@@ -504,6 +504,10 @@ fn base_and_candidate_in_the_same_blocks() {
     let two = gate(&[both(100.0, 125.0, 1), both(90.0, 112.5, 2)]);
     assert_eq!((two.answer, two.judged[0].change.new.n), (Answer::Regression, 24));
     assert_eq!(two.sessions, (2, 2));
+    // What is too few for all rows of a pair is none of the gate's business.
+    let mut short = both(100.0, 100.0, 1);
+    short.samples.retain(|sample| sample.block < 9);
+    assert_eq!(gate(&[short]).warnings, Vec::<String>::new());
     // What was changed is named, and so is an agent that is another one.
     let mut other = both(100.0, 100.0, 1);
     other.record.environments[1].prepared.image_bytes = Some(1);
