@@ -111,7 +111,7 @@ fn wait_for(mut child: Child, errand: Option<&Errand>, longest: Duration) -> io:
     let watched = pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from).and_then(|pidfd| {
         let mut fds = vec![PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
         fds.extend(errand.map(|errand| PollFd::from_borrowed_fd(errand.stop.fd(), PollFlags::IN)));
-        wait::any_readable(&mut fds, after(longest))?;
+        wait::any_readable(&mut fds, Instant::now().after(longest))?;
         Ok((!fds[0].revents().is_empty(), pidfd))
     });
     match watched {
@@ -126,14 +126,10 @@ fn end(child: &mut Child, pid: Pid, pidfd: Option<&OwnedFd>) -> io::Result<()> {
     // Not reaped yet, so the group is still its own; an error means that it has just ended.
     if let Some(pidfd) = pidfd {
         let _ = kill_process_group(pid, Signal::TERM);
-        let _ = wait::any_readable(&mut [PollFd::new(pidfd, PollFlags::IN)], after(GRACE));
+        let _ = wait::any_readable(&mut [PollFd::new(pidfd, PollFlags::IN)], Instant::now().after(GRACE));
     }
     let _ = kill_process_group(pid, Signal::KILL);
     child.wait().map(drop)
-}
-
-fn after(time: Duration) -> Instant {
-    Instant(Instant::now().0.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
 }
 
 fn line(name: &str, arguments: &[OsString]) -> String {

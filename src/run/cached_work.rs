@@ -1,18 +1,16 @@
 //! Work on memory that never leaves the caches.
 
 use isocost_agent::protocol::Workload;
+use isocost_agent::work::memory::buffer_bytes;
 
 use crate::measure::host::Host;
 use crate::suite::Suite;
-
-/// What the agent takes where the suite does not say.
-const DEFAULT_BYTES: u64 = 64 << 20;
 
 /// A warning where buffers of the suite's work fit into the host's largest cache: the figures are then of that, and not of the RAM.
 pub(super) fn warning(suite: &Suite, host: &Host) -> Option<String> {
     let cache = host.cpus.largest_cache_bytes?;
     let within = suite.workloads.iter().filter(|one| {
-        let bytes = if one.bytes == 0 { DEFAULT_BYTES } else { one.bytes };
+        let bytes = buffer_bytes(one.bytes);
         match one.run {
             Workload::MemoryBandwidth => bytes.saturating_mul(2) <= cache,
             Workload::MemoryLatency => bytes <= cache,

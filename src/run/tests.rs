@@ -150,6 +150,11 @@ fn ran_in(
     Ran { result, diary, events: events.into_inner(), folder }
 }
 
+/// An environment in which all goes well.
+fn plain(spec: &EnvironmentSpec, context: &RunContext) -> Result<Box<dyn Environment>, EnvironmentError> {
+    Ok(Box::new(Fake::new(&spec.id, context, Script::default())))
+}
+
 fn ran(roles: &[Role], faults: &[(u32, Fault)]) -> Ran {
     ran_with(&plan(roles), faults, |_| {})
 }
@@ -354,16 +359,12 @@ fn what_fails_of_a_stop_is_interrupted_whatever_it_says_itself() {
 fn a_stop_as_the_last_environment_is_ready_leaves_no_run() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path());
-    let build = |spec: &EnvironmentSpec, context: &RunContext| {
-        let fake = Fake::new(&spec.id, context, Script::default());
-        Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(fake))
-    };
     let stopping = |event: Event| {
         if matches!(event, Event::Prepared { environment, .. } if environment == "b") {
             options.stop.raise();
         }
     };
-    let ran = execute_in(&Scripted::default(), &plan(&[Role::Measured]), &options, &build, &stopping);
+    let ran = execute_in(&Scripted::default(), &plan(&[Role::Measured]), &options, &plain, &stopping);
     assert!(matches!(ran, Err(RunError::Interrupted)));
     assert!(!folder.path().join("out").exists());
 }
@@ -454,14 +455,7 @@ fn a_run_that_was_cut_off_goes_on_where_it_stopped() {
     let folder = ran.folder.path().join("out");
     let again = |agent: &[u8]| {
         let options = RunOptions { agent: std::sync::Arc::from(agent), ..options(ran.folder.path()) };
-        let build = |spec: &EnvironmentSpec, context: &RunContext| {
-            Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(Fake::new(
-                &spec.id,
-                context,
-                Script::default(),
-            )))
-        };
-        resume_in(&Scripted::default(), &folder, &options, &build, &|_| {})
+        resume_in(&Scripted::default(), &folder, &options, &plain, &|_| {})
     };
     let refused = again(b"another").unwrap_err();
     assert!(matches!(&refused, RunError::Resume { what } if what.contains("with the agent")), "{refused}");
@@ -574,11 +568,7 @@ fn a_run_that_is_continued_after_a_repeat_numbers_nothing_twice() {
     let loud = Scripted { loud: vec![1], ..Scripted::default() };
     let ran = ran_in(&loud, &plan(&[Role::Measured; 4]), &[(5, Fault::StopInWork)], |_| {});
     let folder = ran.folder.path().join("out");
-    let build = |spec: &EnvironmentSpec, context: &RunContext| {
-        let fake = Fake::new(&spec.id, context, Script::default());
-        Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(fake))
-    };
-    let again = resume_in(&Scripted::default(), &folder, &options(ran.folder.path()), &build, &|_| {});
+    let again = resume_in(&Scripted::default(), &folder, &options(ran.folder.path()), &plain, &|_| {});
     assert_eq!(again.unwrap().record.ending, Ending::Complete);
     let run = journal::read(&folder).unwrap();
     let counting: Vec<u32> = (0..6).filter(|block| run.role(*block, false) == Role::Measured).collect();
@@ -617,11 +607,7 @@ fn a_run_that_is_continued_knows_which_blocks_of_its_first_part_were_disturbed()
     let ran = ran_in(&loud(), &plan(&[Role::Measured; 12]), &[], |options| options.repeats = Some(0));
     let folder = ran.folder.path().join("out");
     killed_after(&folder, 4);
-    let build = |spec: &EnvironmentSpec, context: &RunContext| {
-        let fake = Fake::new(&spec.id, context, Script::default());
-        Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(fake))
-    };
-    let again = resume_in(&loud(), &folder, &options(ran.folder.path()), &build, &|_| {}).unwrap();
+    let again = resume_in(&loud(), &folder, &options(ran.folder.path()), &plain, &|_| {}).unwrap();
     // One of each part is disturbed; block 3 was the last, and whole.
     let conditions = &again.record.conditions;
     assert_eq!((conditions.disturbed, conditions.repeated, conditions.replaced), (2, 2, 2));
@@ -672,11 +658,7 @@ fn what_was_measured_again_before_a_run_was_cut_off_is_of_the_same_limit() {
     let mut record = journal::read(&folder).unwrap().record;
     record.plan.suite.blocks.warm_up = 1;
     journal::write_run(&folder, &record).unwrap();
-    let build = |spec: &EnvironmentSpec, context: &RunContext| {
-        let fake = Fake::new(&spec.id, context, Script::default());
-        Ok::<Box<dyn Environment>, EnvironmentError>(Box::new(fake))
-    };
-    let again = resume_in(&loud(), &folder, &options(ran.folder.path()), &build, &|_| {}).unwrap();
+    let again = resume_in(&loud(), &folder, &options(ran.folder.path()), &plain, &|_| {}).unwrap();
     let conditions = &again.record.conditions;
     assert_eq!((conditions.disturbed, conditions.repeated, conditions.replaced), (3, 2, 2));
     let run = journal::read(&folder).unwrap();

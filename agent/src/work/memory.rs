@@ -64,7 +64,8 @@ fn fits(bytes: u64) -> Result<usize, Refusal> {
     }
 }
 
-fn or_default(bytes: u64) -> u64 {
+/// Bytes of a buffer, of which the order names so many.
+pub fn buffer_bytes(bytes: u64) -> u64 {
     if bytes == 0 { DEFAULT_BYTES } else { bytes }
 }
 
@@ -83,7 +84,7 @@ pub(super) struct Bandwidth {
 impl Bandwidth {
     /// Two buffers of `bytes` each, both written, so that no page is missing when the clock runs.
     pub(super) fn new(bytes: u64, seed: u64) -> Result<Self, Refusal> {
-        let bytes = or_default(bytes);
+        let bytes = buffer_bytes(bytes);
         if bytes < SLICE_BYTES as u64 {
             return Err(Refusal::order(format!("a buffer of {bytes} bytes; the least is {SLICE_BYTES}")));
         }
@@ -121,7 +122,7 @@ pub(super) struct Latency {
 
 impl Latency {
     pub(super) fn new(bytes: u64, seed: u64) -> Result<Self, Refusal> {
-        let lines = fits(or_default(bytes))? / LINE_BYTES;
+        let lines = fits(buffer_bytes(bytes))? / LINE_BYTES;
         match u32::try_from(lines) {
             Ok(lines) if lines >= 2 => Ok(Self { chain: cycle(lines, seed) }),
             _ => Err(Refusal::order(format!("a chain of {lines} cache lines; it takes 2 to 2^32"))),

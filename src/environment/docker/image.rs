@@ -81,8 +81,7 @@ pub(super) fn build(
 /// Removes it; after a build that did not end well also what it left, which has no name. One that is gone already is no error.
 pub(super) fn remove(engine: &Engine, run_id: &str, tag: &str, built: bool) -> Result<(), DockerError> {
     let (docker, name) = (engine.docker(), tag.to_owned());
-    let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
-    let remove = async move { docker.remove_image(&name, Some(options), None).await };
+    let remove = async move { delete(&docker, &name).await };
     match engine.call("remove the image", API_DEADLINE, None, remove) {
         Err(error) if !error.is_not_found() => return Err(error),
         _ if built => return Ok(()),
@@ -100,9 +99,8 @@ pub(super) fn remove(engine: &Engine, run_id: &str, tag: &str, built: bool) -> R
                 empty = 0;
             }
             for image in found {
-                let force = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
-                match docker.remove_image(&image, Some(force), None).await {
-                    Ok(_) | Err(ApiError::DockerResponseServerError { status_code: 404, .. }) => {}
+                match delete(&docker, &image).await {
+                    Ok(()) | Err(ApiError::DockerResponseServerError { status_code: 404, .. }) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -110,6 +108,12 @@ pub(super) fn remove(engine: &Engine, run_id: &str, tag: &str, built: bool) -> R
         Ok(())
     };
     engine.call("remove what its build left", API_DEADLINE, None, sweep)
+}
+
+/// Removes one, by name or id, and those without a name that it was made from.
+pub(crate) async fn delete(docker: &Docker, image: &str) -> Result<(), ApiError> {
+    let force = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
+    docker.remove_image(image, Some(force), None).await.map(drop)
 }
 
 /// Ids of a run's images that no other one is made from; `unnamed`: only of those without a name.

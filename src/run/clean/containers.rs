@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bollard::Docker;
 use bollard::errors::Error;
-use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions, RemoveImageOptions};
+use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
 
 use super::Cleaned;
 use crate::environment::docker::{LABEL, image};
@@ -59,8 +59,7 @@ async fn remove(engine: &str, run_id: &str, cleaned: &mut Cleaned) -> Result<(),
         }
         // Those that others are made from go with them, and not before.
         for id in image::of_run(&docker, run_id, false).await? {
-            let force = RemoveImageOptions { force: true, ..Default::default() };
-            let removed = docker.remove_image(&id, Some(force), None).await.map(|_| ());
+            let removed = image::delete(&docker, &id).await;
             note(&format!("image {}", short(&id)), removed, &mut cleaned.removed, &mut left);
         }
         if cleaned.removed.len() == before {
