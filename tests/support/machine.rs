@@ -12,13 +12,15 @@ use std::time::{Duration, Instant};
 
 use isocost::environment::qemu::args::{Access, Board, Channels, Console, Disk, QemuPlan, arguments};
 use isocost::environment::qemu::process::{Launch, QemuProcess};
-use isocost::environment::qemu::version::{self, Binary};
+use isocost::environment::qemu::version::Binary;
 use isocost::image::debian::{self, Recipe, System};
 use isocost::image::initramfs::ExtraFile;
 use isocost::image::{disk, guest, tsc};
 use isocost::measure::sample::Accelerator;
 use isocost::suite::{self, DiskFormat};
 
+#[path = "machine/emulator.rs"]
+mod emulator;
 #[path = "machine/shell.rs"]
 mod shell;
 
@@ -93,6 +95,9 @@ const SILENCE: Duration = Duration::from_secs(3 * 60);
 /// What its kernel says before it gives up.
 const PANIC: &str = "Kernel panic - not syncing";
 
+/// What `job.sh` says once all that comes out is on the disk. A machine that ends before was reset by a fault of its CPU.
+const DONE: &str = "the job is done";
+
 const ATTEMPTS: u32 = 4;
 
 /// What a job is.
@@ -135,7 +140,7 @@ impl Machine {
         std::fs::create_dir_all(&cache).map_err(|e| e.to_string())?;
         let turn = File::create(cache.join(format!("machine-{suite}.lock"))).map_err(|e| e.to_string())?;
         rustix::fs::flock(&turn, rustix::fs::FlockOperation::LockExclusive).map_err(|e| e.to_string())?;
-        let qemu = version::find().map_err(|e| e.to_string())?;
+        let qemu = emulator::find(&cache)?;
         let system = debian::system(&recipe(suite), &cache, MAX_AGE).map_err(|e| e.to_string())?;
         let folder = scratch.join("debian-machine").join(suite);
         // Of the job before.
@@ -144,31 +149,29 @@ impl Machine {
         Ok(Self { system, qemu, folder, _turn: turn })
     }
 
-    /// Boots it, has the job done and returns the folder with what it left. One whose kernel hangs or panics is started
-    /// anew: emulation of two CPUs, and of KVM on them, loses a timer or an interrupt at times.
+    /// Boots it, has the job done and returns the folder with what it left. One that comes no further is started anew:
+    /// emulation of two CPUs, and of KVM on them, loses a timer or an interrupt at times.
     pub(crate) fn run(&self, job: &Job<'_>) -> PathBuf {
         let console = self.folder.join("console.log");
         for attempt in 1..=ATTEMPTS {
             let mut started = self.start(job, Console::File(console.clone()));
             let last = attempt == ATTEMPTS;
             let began = Instant::now();
-            loop {
+            let why = loop {
                 let ended = started.process.wait(LOOK, None);
                 let (lasted, said) = (began.elapsed(), text(&console));
-                let begun = said.contains(job.begun);
-                let silent = begun && silence(&console) > SILENCE || !begun && lasted > BOOT;
-                let hung = silent || stuck_for(&said) >= STUCK;
-                if (hung || said.contains(PANIC)) && !last {
-                    break;
+                let mut words = || format!("{}; {}", started.process.last_words(), tail(&console));
+                match ended {
+                    Ok(_) if said.contains(DONE) => return self.unpack(&started.output, &console),
+                    Ok(_) if !last => break "it ended before its job did",
+                    Ok(status) => panic!("{status}: it ended before its job did; {}", words()),
+                    Err(error) => assert!(lasted < job.deadline, "{error}; {}", words()),
                 }
-                let Err(error) = ended else { return self.unpack(&started.output, &console) };
-                let words = started.process.last_words();
-                assert!(lasted < job.deadline, "{error}; {words}; {}", tail(&console));
-            }
-            eprintln!(
-                "its kernel came no further (attempt {attempt}), so it is started anew: {}",
-                tail(&console)
-            );
+                if let Some(why) = no_further(job, lasted, &said, silence(&console)).filter(|_| !last) {
+                    break why;
+                }
+            };
+            eprintln!("{why} (attempt {attempt}), so it is started anew: {}", tail(&console));
         }
         unreachable!("the last attempt ends otherwise")
     }
@@ -250,6 +253,22 @@ fn recipe(suite: &str) -> Recipe {
             KERNEL_OFFERED.into(),
         ],
         disk_bytes: 6 << 30,
+    }
+}
+
+/// Why a machine that runs will come no further, if it will not.
+fn no_further(job: &Job<'_>, lasted: Duration, said: &str, silence: Duration) -> Option<&'static str> {
+    let begun = said.contains(job.begun);
+    if said.contains(PANIC) {
+        Some("its kernel panicked")
+    } else if stuck_for(said) >= STUCK {
+        Some("its kernel says that a CPU is stuck")
+    } else if begun && silence > SILENCE {
+        Some("it fell silent")
+    } else if !begun && lasted > BOOT {
+        Some("it did not boot")
+    } else {
+        None
     }
 }
 
