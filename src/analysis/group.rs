@@ -79,6 +79,12 @@ pub(super) struct Groups<'a> {
     pub blocks: u32,
 }
 
+impl<'a> Groups<'a> {
+    pub(super) fn find(&self, key: &Key<'_>) -> Option<&Series<'a>> {
+        self.series.iter().find(|one| one.key == *key)
+    }
+}
+
 /// Sorts a run's samples. Warm-up blocks stay out, and those that others stand for; so does what a cold block
 /// holds beside the cold metrics. Exact metrics are taken once in a run, and no disturbance moves them: of them a block that
 /// another stands for keeps what it has.

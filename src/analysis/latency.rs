@@ -6,7 +6,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use isocost_agent::protocol::MAX_LATENCIES;
 
-use super::group::Series;
+use super::group::{Key, Series};
 use super::settings::Settings;
 use super::statistics::bootstrap::{Blocks, Resampling};
 use super::summary::{Estimate, Interval, Latency, QuantilePoint};
@@ -102,21 +102,26 @@ fn least(quantile: f64, confidence: f64) -> u64 {
 }
 
 /// Which quantile of single operations a metric is in each block, and the metric whose samples have the operations.
-pub(super) fn quantile(metric: &str) -> Option<(f64, &'static str)> {
+fn quantile(metric: &str) -> Option<(f64, &'static str)> {
     let (name, quantile) = metric.rsplit_once(".p")?;
     let quantile = [("50", 0.5), ("99", 0.99)].iter().find(|(digits, _)| *digits == quantile)?.1;
     let with_operations = metric::find(&format!("{name}.p50"))?;
     Some((quantile, with_operations.name))
 }
 
-/// Of too few operations even the largest may lie below a quantile: how many the blocks with a value have at the least and at
-/// the most, and how many it takes. `None` where all have enough, or no block says how many it has.
-pub(super) fn too_few(
+/// Where the series is a quantile of single operations and blocks have too few of them; `find` finds the series that has them.
+pub(super) fn few_of<'s>(
     series: &Series<'_>,
-    operations: &Series<'_>,
-    quantile: f64,
+    find: impl FnOnce(&Key<'_>) -> Option<&'s Series<'s>>,
     confidence: f64,
 ) -> Option<Few> {
+    let (quantile, metric) = quantile(series.key.metric)?;
+    too_few(series, find(&Key { metric, ..series.key })?, quantile, confidence)
+}
+
+/// Of too few operations even the largest may lie below a quantile: how many the blocks with a value have at the least and at
+/// the most, and how many it takes. `None` where all have enough, or no block says how many it has.
+fn too_few(series: &Series<'_>, operations: &Series<'_>, quantile: f64, confidence: f64) -> Option<Few> {
     let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
     for (block, list) in &operations.latencies {
         *counts.entry(*block).or_default() += list.len() as u64;

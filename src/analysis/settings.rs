@@ -2,6 +2,9 @@
 
 use crate::journal::Run;
 
+/// Of each interval of a summary, and of a quantile that so few operations may miss.
+pub(super) const CONFIDENCE: f64 = 0.95;
+
 /// What a summary depends on beside the run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
@@ -17,6 +20,6 @@ impl Settings {
     /// 95 %, ten thousand resamples, and the seed of the run's own plan: the same report from anyone's copy of it.
     #[must_use]
     pub fn of(run: &Run) -> Self {
-        Self { seed: run.record.plan.seed, confidence: 0.95, resamples: 10_000 }
+        Self { seed: run.record.plan.seed, confidence: CONFIDENCE, resamples: 10_000 }
     }
 }

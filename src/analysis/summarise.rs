@@ -89,11 +89,8 @@ impl Context<'_> {
 
     /// Where it is a quantile of single operations and blocks have too few of them: its own, and the control's.
     fn too_few(&self, series: &Series<'_>) -> (Option<latency::Few>, Option<latency::Few>) {
-        let Some((quantile, metric)) = latency::quantile(series.key.metric) else { return (None, None) };
-        let few = |series: &Series<'_>| {
-            let operations = self.index.get(&Key { metric, ..series.key })?;
-            latency::too_few(series, operations, quantile, self.settings.confidence)
-        };
+        let find = |key: &Key<'_>| self.index.get(key).copied();
+        let few = |series: &Series<'_>| latency::few_of(series, find, self.settings.confidence);
         let control = self.control.filter(|control| *control != series.key.environment);
         (few(series), control.and_then(|control| few(self.of_control(series, control)?)))
     }

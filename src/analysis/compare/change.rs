@@ -153,6 +153,8 @@ pub enum Why {
     NotInNew,
     /// A value of zero: a ratio would mean nothing.
     Zero,
+    /// A quantile of single operations, of which a block has too few: it would be their largest.
+    FewOperations,
     /// An exact metric that was not the same all through one side.
     NotExact,
     /// The two are not of the same: see the notes, or the run's own report for the sizes seen from inside.
@@ -186,6 +188,7 @@ impl Why {
         match self {
             Self::Inconclusive => "not precise enough",
             Self::TooFew => "not enough values",
+            Self::FewOperations => "too few operations in a block for this quantile",
             Self::NotInBase => "nothing was measured in the base",
             Self::NotInNew => "nothing was measured in the new run",
             Self::Zero => "a value is zero",

@@ -13,8 +13,10 @@ use super::options::Options;
 use super::{exact, finding, sides};
 use crate::analysis::comparability;
 use crate::analysis::group::{Key, Series, group, kind_of};
-use crate::analysis::pair;
+use crate::analysis::settings::CONFIDENCE;
 use crate::analysis::statistics::{signed_rank, walsh::Walsh};
+use crate::analysis::{latency, pair};
+use crate::environment::Kind;
 use crate::journal::Run;
 use crate::measure::metric;
 use crate::measure::sample::Accelerator;
@@ -34,7 +36,20 @@ pub fn inside(run: &Run, base: &str, new: &str, options: &Options) -> Result<Com
     let rows: Vec<Row<'_>> = pairs(&groups.series, run, of_base, of_new)
         .into_iter()
         .filter(|(key, ..)| options.only.holds(key.environment, key.workload, key.metric))
-        .map(|(key, base, new)| row(run, of_base, of_new, key, (base, new), options))
+        .map(|(key, base, new)| {
+            let sides = [base, new];
+            let unlike =
+                comparability::unlike(key.metric, (&run.record, &of_base.id), (&run.record, &of_new.id));
+            let few = || {
+                let few = sides
+                    .iter()
+                    .flatten()
+                    .find_map(|one| latency::few_of(one, |key| groups.find(key), CONFIDENCE))?;
+                Some((Why::FewOperations, few.to_string()))
+            };
+            let barred = unlike.map(|why| (Why::Withheld, why)).or_else(few);
+            row(kind_of(&of_new.kind), key, (base, new), barred, options)
+        })
         .collect();
     if rows.is_empty() {
         let run = run.record.run_id.clone();
@@ -143,31 +158,30 @@ impl<'a> Figures<'a> {
     }
 }
 
+/// `barred`: why the two are not held against each other, though both have values.
 fn row<'a>(
-    run: &Run,
-    of_base: &EnvironmentSpec,
-    of_new: &EnvironmentSpec,
+    kind: Kind,
     key: Key<'a>,
     (base, new): (Option<&'a Series<'a>>, Option<&'a Series<'a>>),
+    barred: Option<(Why, String)>,
     options: &Options,
 ) -> Row<'a> {
-    let unlike = comparability::unlike(key.metric, (&run.record, &of_base.id), (&run.record, &of_new.id));
-    let weighed = match (base, new) {
-        (None, _) => Weighed::Not(Why::NotInBase),
-        (_, None) => Weighed::Not(Why::NotInNew),
-        _ if unlike.is_some() => Weighed::Not(Why::Withheld),
-        (Some(base), Some(new)) if new.exact() => exact::weigh(&[base], &[new]),
-        (Some(base), Some(new)) => weigh(base, new, options),
+    let weighed = match (base, new, &barred) {
+        (None, ..) => Weighed::Not(Why::NotInBase),
+        (_, None, _) => Weighed::Not(Why::NotInNew),
+        (.., Some((why, _))) => Weighed::Not(*why),
+        (Some(base), Some(new), None) if new.exact() => exact::weigh(&[base], &[new]),
+        (Some(base), Some(new), None) => weigh(base, new, options),
     };
     Row {
         key,
-        kind: kind_of(&of_new.kind),
+        kind,
         metric: metric::find(key.metric),
         base: base.into_iter().collect(),
         new: new.into_iter().collect(),
         weighed,
         compared: None,
-        notes: unlike.into_iter().collect(),
+        notes: barred.into_iter().map(|(_, told)| told).collect(),
     }
 }
 

@@ -10,8 +10,10 @@ use super::options::Options;
 use super::{control, exact};
 use crate::analysis::comparability;
 use crate::analysis::group::{COLD, Groups, Key, Series, WITHOUT_WORKLOAD, group};
+use crate::analysis::latency::{self, Few};
 use crate::analysis::pair;
 use crate::analysis::session::{self, of_block};
+use crate::analysis::settings::CONFIDENCE;
 use crate::analysis::summarise::control;
 use crate::journal::Run;
 use crate::measure::metric::Family;
@@ -81,12 +83,15 @@ impl<'a> Sides<'a> {
             if !options.across && control != Some(key.environment) {
                 notes.extend(host_moved(&key, control, (&base, &new), options));
             }
-            let unlike = ours.iter().chain(&theirs).find_map(|one| unlike(&ours, one, options));
-            let weighed = match &unlike {
-                Some(_) => Weighed::Not(Why::Withheld),
+            let both = || ours.iter().chain(&theirs);
+            let unlike = both().find_map(|one| unlike(&ours, one, options)).map(|why| (Why::Withheld, why));
+            let few = || both().find_map(|one| few_operations(one, options));
+            let barred = unlike.or_else(|| few().map(|few| (Why::FewOperations, few.to_string())));
+            let weighed = match &barred {
+                Some((why, _)) => Weighed::Not(*why),
                 None => weigh(&ours, &theirs, options),
             };
-            notes.extend(unlike);
+            notes.extend(barred.map(|(_, told)| told));
             let compared = options.across && matches!(weighed, Weighed::Evidence(_));
             let compared = compared.then(|| compared_of(&ours, &theirs)).flatten();
             let Series { kind, metric, .. } = *series;
@@ -242,6 +247,20 @@ fn unlike(ours: &[Held<'_>], other: &Held<'_>, options: &Options) -> Option<Stri
     in_control.or_else(|| comparability::unlike(metric, (first, id), (record, id)))
 }
 
+/// Where a quantile of single operations is of too few, the session's own or its control's, if ratios are compared.
+fn few_operations(held: &Held<'_>, options: &Options) -> Option<Few> {
+    let groups = &held.session.groups;
+    let few = |series| latency::few_of(series, |key| groups.find(key), CONFIDENCE);
+    few(held.series).or_else(|| few(of_control(held).filter(|_| options.across)?))
+}
+
+/// The same figure of the session's control.
+fn of_control<'s>(held: &Held<'s>) -> Option<&'s Series<'s>> {
+    let environment = control(&held.session.run.record)?;
+    let key = Key { environment, accelerator: Accelerator::None, ..held.series.key };
+    held.session.groups.find(&key)
+}
+
 /// ln(value) for each block.
 fn log_values(held: &Held<'_>) -> Result<Vec<f64>, Why> {
     let blocks = held.series.blocks().into_iter();
@@ -275,25 +294,21 @@ fn log_bursts(held: &Held<'_>) -> Result<Vec<f64>, Why> {
     Ok(pairs.iter().map(|pair| pair.value.ln() + (pair.control / 1e3).ln()).collect())
 }
 
-/// May the session state ratios to its control, and which is that?
-fn may_state<'s>(held: &Held<'s>) -> Result<&'s str, Why> {
+/// May the session state ratios to its control?
+fn may_state(held: &Held<'_>) -> Result<(), Why> {
     let record = &held.session.run.record;
     let control = control(record).ok_or(Why::Withheld)?;
     match comparability::pair(record, control, held.series.key.environment).withheld {
-        None => Ok(control),
+        None => Ok(()),
         Some(_) => Err(Why::Withheld),
     }
 }
 
 /// ln(value / control) for each block, where the session may state the ratio.
 fn log_ratios(held: &Held<'_>) -> Result<Vec<f64>, Why> {
-    let Held { session, series } = held;
-    let control = may_state(held)?;
-    let key = Key { environment: control, accelerator: Accelerator::None, ..series.key };
-    let Some(control) = session.groups.series.iter().find(|one| one.key == key) else {
-        return Ok(Vec::new());
-    };
-    let pairs = pair::pairs(series, control);
+    may_state(held)?;
+    let Some(control) = of_control(held) else { return Ok(Vec::new()) };
+    let pairs = pair::pairs(held.series, control);
     if pairs.iter().any(|pair| pair.value <= 0.0 || pair.control <= 0.0) {
         return Err(Why::Zero);
     }

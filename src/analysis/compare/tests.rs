@@ -273,6 +273,37 @@ fn other_hosts_are_refused_by_name_and_compared_across_by_ratio() {
     assert_eq!(comparison.rows[0].verdict, Verdict::Undecided(Why::Withheld));
 }
 
+/// Their largest of 40 is no 99th percentile, and of the faster side it is the largest of more.
+#[test]
+fn a_quantile_of_too_few_operations_is_no_change() {
+    let with = |operations: u32| {
+        let mut run = session(100.0, 1);
+        for (block, id) in (2..8).flat_map(|block| ["native", "docker"].map(|id| (block, id))) {
+            let mut p50 = sample(block, id, "disk.sync.latency.p50", 5000.0);
+            p50.latencies_ns = (0..operations).map(|n| 5000 + n).collect();
+            run.samples.extend([p50, sample(block, id, "disk.sync.latency.p99", 9000.0)]);
+        }
+        run
+    };
+    let (few, enough) = (with(367), with(368));
+    let verdicts = |base: &Run, new: &Run| {
+        let comparison = runs(&[base], &[new], &Options::default()).unwrap();
+        ["disk.sync.latency.p50", "disk.sync.latency.p99"]
+            .map(|metric| row(&comparison, "docker", metric).clone())
+    };
+    for (base, new) in [(&few, &enough), (&enough, &few)] {
+        let [p50, p99] = verdicts(base, new);
+        assert_ne!(p50.verdict, Verdict::Undecided(Why::FewOperations));
+        assert_eq!(p99.verdict, Verdict::Undecided(Why::FewOperations));
+        assert_eq!(p99.notes, ["a block has 367 operations, and this quantile takes 368"]);
+    }
+    let [_, p99] = verdicts(&enough, &enough);
+    assert_ne!(p99.verdict, Verdict::Undecided(Why::FewOperations));
+
+    let pair = inside(&few, "native", "docker", &Options::default()).unwrap();
+    assert_eq!(row(&pair, "docker", "disk.sync.latency.p99").verdict, Verdict::Undecided(Why::FewOperations));
+}
+
 #[test]
 fn across_hosts_a_start_is_held_against_a_burst_of_starts() {
     // The other host is half as fast: its starts take twice as long, and its bursts make half as many.

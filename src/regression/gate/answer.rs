@@ -41,6 +41,8 @@ pub enum Reason {
     NotPlanned,
     /// It was to be measured, and the sides hold nothing of it that can be compared.
     NotMeasured,
+    /// A quantile of single operations, of which a block has too few.
+    FewOperations,
     /// A value of zero: a ratio would mean nothing.
     Zero,
     /// An exact metric that was not the same all through.
@@ -71,6 +73,9 @@ impl Reason {
                 "the baseline has it and the candidate's plan leaves it out: measure it, or gate against a baseline without it"
             }
             Self::NotMeasured => "the two sides hold nothing of it that can be compared",
+            Self::FewOperations => {
+                "a block has too few operations for this quantile: give the workload a longer duration"
+            }
             Self::Zero => "a value is zero",
             Self::NotExact => "an exact metric was not the same all through",
             Self::Withheld => "the sizes seen from inside differ or are not known",
@@ -92,6 +97,7 @@ impl From<Why> for Reason {
             Why::TooFew => Self::TooFew,
             Why::NotInBase => Self::NotInBase,
             Why::NotInNew => Self::NotInNew,
+            Why::FewOperations => Self::FewOperations,
             Why::Zero => Self::Zero,
             Why::NotExact => Self::NotExact,
             Why::Withheld => Self::Withheld,
