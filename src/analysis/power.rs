@@ -1,14 +1,14 @@
 //! How many blocks, and how much time, show a change of a given size.
 //!
-//! In: a short run, the pilot. Out: for each headline metric of each environment the blocks after which a change of that
-//! size in its ratio to the control is seen, and the sessions after which one of its values is.
+//! In: a short run, the pilot. Out: for each headline metric of each environment, or each one that was chosen, the blocks
+//! after which a change of that size in its ratio to the control is seen, and the sessions after which one of its values is.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::compare::Options;
+use super::compare::{Only, Options};
 use super::group::{Key, Series, group};
 use super::matters::headline;
 use super::pair;
@@ -36,7 +36,7 @@ pub struct Detection {
     pub alpha: f64,
     /// The chance to see it.
     pub power: f64,
-    /// One for each headline metric with a control.
+    /// One for each headline metric with a control, or each one that was chosen.
     pub rows: Vec<Needed>,
     /// Blocks that are enough for all rows; `None` where there are none, or no number is.
     pub blocks: Option<u32>,
@@ -71,21 +71,22 @@ pub struct Needed {
     pub sessions: Option<u32>,
 }
 
-/// What a change of size `change` needs, by a pilot.
+/// What a change of size `change` needs, by a pilot, in a comparison with the same options.
 #[must_use]
 pub fn detect(pilot: &Run, change: f64, options: &Options) -> Detection {
     let groups = group(pilot);
-    let control = control(&pilot.record);
+    let (control, only) = (control(&pilot.record), &options.only);
     let pairs: Vec<(&Series<'_>, &Series<'_>)> = groups
         .series
         .iter()
-        .filter(|one| headline(one.key.metric) && Some(one.key.environment) != control)
+        .filter(|one| if only.metrics.is_empty() { headline(one.key.metric) } else { tested(one, only) })
+        .filter(|one| Some(one.key.environment) != control)
         .filter_map(|one| {
             let key = Key { environment: control?, accelerator: Accelerator::None, ..one.key };
             Some((one, groups.series.iter().find(|other| other.key == key)?))
         })
         .collect();
-    let families = Families { series: &groups.series, control };
+    let families = Families { series: &groups.series, control, only };
     let question = |family: usize| {
         let level = options.alpha / family.max(1) as f64;
         Question { shift: change.ln_1p(), level, power: options.power }
@@ -106,10 +107,17 @@ pub fn detect(pilot: &Run, change: f64, options: &Options) -> Detection {
     }
 }
 
-/// How many rows `compare` tests together where nobody says which: a row by itself would be promised too much.
+/// How many rows `compare` tests together: a row by itself would be promised too much.
 struct Families<'a> {
     series: &'a [Series<'a>],
     control: Option<&'a str>,
+    only: &'a Only,
+}
+
+/// Has it noise, values, and a name that was chosen?
+fn tested(one: &Series<'_>, only: &Only) -> bool {
+    let Key { environment, workload, metric, .. } = one.key;
+    !one.exact() && !one.taken.is_empty() && only.holds(environment, workload, metric)
 }
 
 impl Families<'_> {
@@ -134,7 +142,7 @@ impl Families<'_> {
     }
 
     fn tested(&self) -> impl Iterator<Item = &Series<'_>> {
-        self.series.iter().filter(|one| !one.exact() && !one.taken.is_empty())
+        self.series.iter().filter(|one| tested(one, self.only))
     }
 }
 
@@ -289,6 +297,26 @@ mod tests {
         run.samples.retain(|one| !one.metric.contains("phase"));
         run.samples.extend(control.into_iter().filter(|one| one.environment == "native"));
         assert_eq!(of(&run).blocks, before.blocks);
+    }
+
+    #[test]
+    fn a_choice_of_metrics_is_a_family_of_its_own() {
+        let mut run = pilot(0.05);
+        let before = detect(&run, 0.10, &Options::default());
+        for (block, environment) in (2..10).flat_map(|block| ["native", "docker"].map(|id| (block, id))) {
+            let phases = (0..12).map(|number| format!("startup.phase.x{number}"));
+            let of = |metric: String| example::sample(block, environment, &metric, 1.0 + f64::from(block));
+            run.samples.extend(phases.map(of));
+        }
+        let with = |metric: &str| {
+            let mut options = Options::default();
+            options.only.metrics = vec![metric.into()];
+            detect(&run, 0.10, &options)
+        };
+        assert_eq!(with("startup.ready").rows, before.rows);
+        let phases = with("startup.phase.*");
+        assert_eq!(phases.rows.len(), 12, "{phases:?}");
+        assert_eq!(with("startup.none").rows, []);
     }
 
     #[test]

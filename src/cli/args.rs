@@ -299,6 +299,9 @@ pub(super) struct PlanArguments {
     /// Only these workloads of the suite; ids, `*` allowed, several with commas
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(super) workload: Vec<String>,
+    /// Plan for `compare` with the same --metric, such as `startup.ready,*.rate`: fewer questions take fewer blocks
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(super) metric: Vec<String>,
 }
 
 #[derive(Debug, Args)]

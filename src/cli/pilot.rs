@@ -15,8 +15,10 @@ use crate::analysis::compare::Options;
 use crate::analysis::power::{self, Detection, Needed};
 use crate::environment::agent::StopSignal;
 use crate::journal::{self, Run};
+use crate::measure::metric::CATALOGUE;
 use crate::plan::{Plan, estimate};
 use crate::run::signal;
+use crate::suite::Filter;
 use crate::trial::{Trial, TrialError};
 
 #[derive(Serialize)]
@@ -35,6 +37,7 @@ struct Document<'a> {
 /// # Errors
 /// What cannot be used, or why the pilot measured nothing.
 pub(super) fn plan(arguments: &PlanArguments, console: Console, cache: &Path) -> Result<Exit, Refusal> {
+    known(&arguments.metric)?;
     let (run, exit) = match &arguments.from {
         Some(folder) => (journal::read(folder)?, Exit::Done),
         None => pilot(arguments, console, cache)?,
@@ -43,6 +46,7 @@ pub(super) fn plan(arguments: &PlanArguments, console: Console, cache: &Path) ->
     if let Some(known) = calibration::of_host(&run.record.host, cache)? {
         options = options.calibrated(&known);
     }
+    options.only.metrics.clone_from(&arguments.metric);
     let found = power::detect(&run, arguments.detect.fraction, &options);
     let suite = &run.record.plan.suite.name;
     let pilot_blocks = power::blocks_of(&run);
@@ -50,9 +54,17 @@ pub(super) fn plan(arguments: &PlanArguments, console: Console, cache: &Path) ->
         let seconds = found.time().map(|time| time.as_secs_f64());
         console.document("plan", Document { suite, pilot_blocks, seconds, detection: &found })?;
     } else {
-        console.result(&text(&found, suite, pilot_blocks))?;
+        console.result(&text(&found, suite, pilot_blocks, &arguments.metric))?;
     }
     Ok(exit)
+}
+
+/// A pilot takes minutes: what no metric is called is refused before it.
+fn known(metrics: &[String]) -> Result<(), Refusal> {
+    let unknown = metrics.iter().find(|filter| !CATALOGUE.iter().any(|one| Filter(filter).matches(one.name)));
+    unknown.map_or(Ok(()), |filter| {
+        Err(Refusal::usage(format!("--metric {filter}: no metric has such a name; `isocost list metrics` shows them")))
+    })
 }
 
 fn pilot(arguments: &PlanArguments, console: Console, cache: &Path) -> Result<(Run, Exit), Refusal> {
@@ -99,11 +111,15 @@ fn refusal(error: TrialError, signal: Option<i32>) -> Refusal {
     }
 }
 
-fn text(found: &Detection, suite: &str, pilot_blocks: u32) -> String {
+fn text(found: &Detection, suite: &str, pilot_blocks: u32, metrics: &[String]) -> String {
     let percent = |part: f64| format!("{} %", part * 100.0);
+    let choice = match metrics {
+        [] => "without `--metric`".to_owned(),
+        chosen => format!("with `--metric {}`", chosen.join(",")),
+    };
     let mut lines = vec![format!(
-        "A change of {} of each of {} beside native, in {suite}, seen with {} probability at {} false alarms over all that \
-         `compare` tests without `--metric`; from a pilot of {}:",
+        "A change of {} of each of {} beside native, in {suite}, seen with {} probability at {} false alarms\n\
+         over all that `compare` tests {choice}; from a pilot of {}:",
         percent(found.change),
         words::count(found.rows.len() as u64, "figure"),
         percent(found.power),
@@ -128,6 +144,9 @@ fn text(found: &Detection, suite: &str, pilot_blocks: u32) -> String {
          for a difference between runs. wavers: standard deviation of the ratio to native from block to block."
             .to_owned(),
     );
+    if metrics.is_empty() {
+        lines.push("Fewer figures, chosen beforehand by `--metric` here and in `compare`, take fewer blocks.".to_owned());
+    }
     lines.push(String::new());
     lines.join("\n")
 }
@@ -181,8 +200,10 @@ mod tests {
             blocks: None,
             per_block: Some(Duration::from_secs(12)),
         };
-        insta::assert_snapshot!("needed", text(&found, "quick", 10));
+        insta::assert_snapshot!("needed", text(&found, "quick", 10, &[]));
         let all = Detection { blocks: Some(47), ..found };
-        assert!(text(&all, "quick", 10).contains("47 blocks are enough, about 9 min 24 s."));
+        let chosen = text(&all, "quick", 10, &["startup.*".into()]);
+        assert!(chosen.contains("47 blocks are enough, about 9 min 24 s."));
+        assert!(chosen.contains("tests with `--metric startup.*`;") && !chosen.contains("Fewer"), "{chosen}");
     }
 }
