@@ -9,7 +9,7 @@ use crate::protocol::{MOST_SLOWER_PERMILLE, WorkDone, WorkOrder, Workload};
 use crate::sys;
 
 pub mod cpu;
-mod disk;
+pub mod disk;
 pub mod fork;
 pub mod memory;
 mod pace;

@@ -63,7 +63,9 @@ pub(super) fn plan(arguments: &PlanArguments, console: Console, cache: &Path) ->
 fn known(metrics: &[String]) -> Result<(), Refusal> {
     let unknown = metrics.iter().find(|filter| !CATALOGUE.iter().any(|one| Filter(filter).matches(one.name)));
     unknown.map_or(Ok(()), |filter| {
-        Err(Refusal::usage(format!("--metric {filter}: no metric has such a name; `isocost list metrics` shows them")))
+        Err(Refusal::usage(format!(
+            "--metric {filter}: no metric has such a name; `isocost list metrics` shows them"
+        )))
     })
 }
 
@@ -145,7 +147,10 @@ fn text(found: &Detection, suite: &str, pilot_blocks: u32, metrics: &[String]) -
             .to_owned(),
     );
     if metrics.is_empty() {
-        lines.push("Fewer figures, chosen beforehand by `--metric` here and in `compare`, take fewer blocks.".to_owned());
+        lines.push(
+            "Fewer figures, chosen beforehand by `--metric` here and in `compare`, take fewer blocks."
+                .to_owned(),
+        );
     }
     lines.push(String::new());
     lines.join("\n")

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use isocost_agent::work::disk::file_bytes;
 use rustix::fs::{Access, AtFlags, CWD};
 
 use super::refusal::Refusal;
@@ -53,10 +54,13 @@ pub(super) fn check_cache(cache: &Path, suite: &Suite) -> Result<(), Refusal> {
         let text = format!("cannot use {} as the cache: {}", cache.display(), why(&error));
         Refusal::usage(format!("{text}; name another with --cache DIR"))
     })?;
-    // What work writes is in a layer below the cache; it is gone before the next work begins.
+    has_room(&there, LEAST_FREE_BYTES.saturating_add(most_written(suite)), "--cache DIR")
+}
+
+/// What work writes is in a layer below the cache; it is gone before the next work begins.
+fn most_written(suite: &Suite) -> u64 {
     let disk = suite.workloads.iter().filter(|one| suite::uses_disk(one.run));
-    let written = disk.map(|one| one.bytes).max().unwrap_or(0);
-    has_room(&there, LEAST_FREE_BYTES.saturating_add(written), "--cache DIR")
+    disk.map(|one| file_bytes(one.bytes)).max().unwrap_or(0)
 }
 
 /// The folder for runs, where it is not there yet.
@@ -209,6 +213,19 @@ mod tests {
             check(&Output::Below(path)).unwrap();
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made");
+    }
+
+    #[test]
+    fn work_that_names_no_bytes_writes_what_the_agent_does() {
+        let mut suite = suite::load("quick").unwrap();
+        suite.workloads.retain(|one| suite::uses_disk(one.run));
+        suite.workloads.truncate(1);
+        suite.workloads[0].bytes = 0;
+        assert_eq!(most_written(&suite), 64 << 20);
+        suite.workloads[0].bytes = 1 << 30;
+        assert_eq!(most_written(&suite), 1 << 30);
+        suite.workloads.clear();
+        assert_eq!(most_written(&suite), 0);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::protocol::WorkOrder;
 mod file;
 mod latencies;
 
+pub use file::file_bytes;
 use file::{Aligned, CHUNK, PAGE, WorkFile};
 use latencies::Latencies;
 

@@ -26,6 +26,11 @@ const DEFAULT_BYTES: u64 = 64 << 20;
 /// What a file system must keep free beside the file.
 const SPARE_BYTES: u64 = 16 << 20;
 
+/// Bytes of a file, of which the order names so many.
+pub fn file_bytes(bytes: u64) -> u64 {
+    if bytes == 0 { DEFAULT_BYTES } else { bytes }
+}
+
 /// A buffer whose first byte lies on a page, as O_DIRECT wants it.
 pub(super) struct Aligned {
     bytes: Vec<u8>,
@@ -95,8 +100,8 @@ impl Drop for WorkFile {
 impl WorkFile {
     /// A new one, empty.
     pub(super) fn new(order: &WorkOrder, layer: &Path) -> Result<Self, Refusal> {
-        let bytes = if order.bytes == 0 { DEFAULT_BYTES } else { order.bytes };
-        if bytes % PAGE as u64 != 0 {
+        let bytes = file_bytes(order.bytes);
+        if !bytes.is_multiple_of(PAGE as u64) {
             return Err(Refusal::order(format!(
                 "a file of {bytes} bytes, which are not whole pages of {PAGE}"
             )));
