@@ -30,6 +30,8 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 #[path = "../tests/support/scene.rs"]
 mod scene;
+#[path = "../tests/support/skip.rs"]
+mod skip;
 
 use scene::{Scene, boot};
 
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
     println!("share of one core, medians of {rounds} x {} s", WATCHED.as_secs());
     for (name, mut environment) in environments(&scene) {
         if let Err(error) = environment.prepare() {
-            scene::skip(name, &error.to_string());
+            skip::skip(name, error);
             continue;
         }
         let instance = boot(&mut *environment);

@@ -16,6 +16,8 @@ use isocost::suite::{AcceleratorChoice, DiskFormat, DockerSpec, KernelChoice, Ma
 
 #[path = "../tests/support/scene.rs"]
 mod scene;
+#[path = "../tests/support/skip.rs"]
+mod skip;
 
 use scene::{Scene, boot};
 
@@ -44,7 +46,7 @@ fn main() {
 
 fn bench(criterion: &mut Criterion, name: &str, environment: &mut dyn Environment) {
     if let Err(error) = environment.prepare() {
-        return scene::skip(name, &error.to_string());
+        return skip::skip(name, error);
     }
     let mut group = criterion.benchmark_group("startup");
     // A start takes too long for samples of growing size.

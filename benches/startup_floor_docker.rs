@@ -25,6 +25,8 @@ use isocost::suite::DockerSpec;
 mod floor;
 #[path = "../tests/support/scene.rs"]
 mod scene;
+#[path = "../tests/support/skip.rs"]
+mod skip;
 
 use scene::{Scene, boot};
 
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
     let prepared = match docker.prepare() {
         Ok(prepared) => prepared,
         Err(error) => {
-            scene::skip("startup_floor_docker", &error.to_string());
+            skip::skip("startup_floor_docker", error);
             return ExitCode::SUCCESS;
         }
     };

@@ -30,6 +30,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 mod floor;
 #[path = "../tests/support/scene.rs"]
 mod scene;
+#[path = "../tests/support/skip.rs"]
+mod skip;
 
 use scene::{Scene, boot};
 
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
     };
     let mut qemu = QemuEnvironment::new("qemu", &spec, scene.context.clone());
     if let Err(error) = qemu.prepare() {
-        scene::skip("startup_floor_qemu", &error.to_string());
+        skip::skip("startup_floor_qemu", error);
         return ExitCode::SUCCESS;
     }
     let hand = Hand::new(&scene, qemu.accelerator());

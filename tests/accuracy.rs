@@ -15,10 +15,14 @@ use isocost::suite::DockerSpec;
 mod own_engine;
 #[path = "support/scene.rs"]
 mod scene;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/strace.rs"]
 mod strace;
 #[path = "support/tracepoints.rs"]
 mod tracepoints;
+
+use skip::skip;
 
 use own_engine::OwnEngine;
 use scene::{Scene, boot};
@@ -89,7 +93,7 @@ fn a_containers_start_is_what_the_kernels_tracepoints_say() {
     let scene = Scene::new("trace");
     let mut docker = match environment(&address(), &scene) {
         Ok(docker) => docker,
-        Err(why) => return scene::skip(test, &why),
+        Err(why) => return skip(test, why),
     };
     let ours_or_agents = r#"comm == "agent" || comm ~ "container eng*""#;
     let events = [
@@ -100,7 +104,7 @@ fn a_containers_start_is_what_the_kernels_tracepoints_say() {
     ];
     let trace = match Trace::start("accuracy", &events) {
         Ok(trace) => trace,
-        Err(why) => return scene::skip(test, &why),
+        Err(why) => return skip(test, why),
     };
     let (mut first, mut ready) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
@@ -140,7 +144,7 @@ fn a_containers_start_is_what_strace_saw() {
     let test = "a_containers_start_is_what_strace_saw";
     let engine = match OwnEngine::start() {
         Ok(engine) => engine,
-        Err(why) => return scene::skip(test, &why),
+        Err(why) => return skip(test, why),
     };
     let scene = Scene::new("strace");
     let mut docker = environment(&engine.address(), &scene).unwrap();
@@ -149,7 +153,7 @@ fn a_containers_start_is_what_strace_saw() {
     warm.stop().unwrap();
     let strace = match Strace::attach(&daemons, "execve,connect,read,write,sendto") {
         Ok(strace) => strace,
-        Err(why) => return scene::skip(test, &why),
+        Err(why) => return skip(test, why),
     };
     let mut ours = Vec::new();
     for _ in 0..STARTS {
@@ -193,7 +197,7 @@ fn a_containers_start_is_what_the_engines_events_say() {
     let scene = Scene::new("events");
     let mut docker = match environment(&address(), &scene) {
         Ok(docker) => docker,
-        Err(why) => return scene::skip(test, &why),
+        Err(why) => return skip(test, why),
     };
     let since = jiff::Timestamp::now().as_second() - 1;
     let mut ours = Vec::new();

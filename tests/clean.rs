@@ -15,6 +15,11 @@ use futures_util::StreamExt as _;
 use isocost::run::clean::clean;
 use isocost::run::state::runs_folder;
 
+#[path = "support/skip.rs"]
+mod skip;
+
+use skip::skip;
+
 const ENGINE: &str = "unix:///var/run/docker.sock";
 
 /// The state that `kill -9` leaves: a lock that nobody holds, and a scratch folder.
@@ -26,11 +31,6 @@ fn killed_run(cache: &Path, id: &str, engine: &str) {
 
 fn process(id: &str) -> Child {
     Command::new("cat").env("ISOCOST_RUN", id).stdin(Stdio::piped()).spawn().unwrap()
-}
-
-fn skip(what: &str, why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{what}: {why}, and CI requires it");
-    println!("skipped: {what}: {why}");
 }
 
 async fn image(docker: &Docker, id: &str) -> String {

@@ -18,8 +18,11 @@ use isocost::plan::Role;
 #[path = "support/cli.rs"]
 #[allow(dead_code)]
 mod cli;
+#[path = "support/skip.rs"]
+mod skip;
 
 use cli::{Ran, isocost, run};
+use skip::skip;
 
 const SUITE: &str = r#"
 schema = 1
@@ -195,7 +198,7 @@ fn the_harness_leaves_the_cpus_of_its_instances() {
     let told = record.warnings.iter().any(|text| text.contains("too few cores"));
     assert_eq!(told, placement.shared);
     if placement.shared {
-        return println!("SKIPPED the_harness_leaves_the_cpus_of_its_instances: this host has one core");
+        return skip("the_harness_leaves_the_cpus_of_its_instances", "this host has one core");
     }
     assert_eq!(placement.harness.and(&placement.instances), CpuList::default());
     assert!(!threads.is_empty());

@@ -8,12 +8,12 @@ use isocost::measure::counters::device::Device;
 use isocost::measure::counters::vouch;
 use isocost::measure::sample::{Failure, FailureName};
 
-const WRITES: u64 = 200;
+#[path = "support/skip.rs"]
+mod skip;
 
-fn skip(what: &str, why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{what}: {why}, and CI requires it");
-    println!("skipped: {what}: {why}");
-}
+use skip::skip;
+
+const WRITES: u64 = 200;
 
 /// What the host says of 200 synced 4 KiB writes through a disk with that cache mode.
 fn judged(folder: &Path, device: &Device, mode: &str) -> Result<(), Failure> {
@@ -37,7 +37,7 @@ fn a_disk_that_ignores_flushes_has_no_figure() {
     let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
     let device = match Device::behind(folder.path()) {
         Ok(device) => device,
-        Err(why) => return skip(name, &why),
+        Err(why) => return skip(name, why),
     };
     if Command::new("qemu-io").arg("--version").output().is_err() {
         return skip(name, "no qemu-io");

@@ -19,6 +19,10 @@ use isocost_agent::protocol::WorkOrder;
 
 #[path = "support/scene.rs"]
 mod scene;
+#[path = "support/skip.rs"]
+mod skip;
+
+use skip::skip;
 
 use scene::{DEADLINE, Scene, boot, integers, names, written};
 
@@ -36,7 +40,7 @@ fn docker(scene: &Scene) -> Option<DockerEnvironment> {
             Some(docker)
         }
         Err(error) => {
-            scene::skip("docker", &error.to_string());
+            skip("docker", error);
             None
         }
     }
@@ -165,7 +169,7 @@ fn the_image_of_the_same_agent_has_the_same_layers() {
     for scene in &scenes {
         let mut docker = DockerEnvironment::new("docker", &spec("runc"), scene.context.clone());
         let Ok(prepared) = docker.prepare() else {
-            return scene::skip("the_image_of_the_same_agent_has_the_same_layers", "no engine");
+            return skip("the_image_of_the_same_agent_has_the_same_layers", "no engine");
         };
         layers.extend(prepared.facts.into_iter().find(|(name, _)| name == "image.layers"));
     }
@@ -244,10 +248,7 @@ fn an_agent_that_is_no_program_fails_by_name_and_leaves_nothing() {
     scene.context.agent = std::sync::Arc::from(&b"this is no program"[..]);
     let mut docker = DockerEnvironment::new("docker", &spec("runc"), scene.context.clone());
     if let Err(error) = docker.prepare() {
-        return scene::skip(
-            "an_agent_that_is_no_program_fails_by_name_and_leaves_nothing",
-            &error.to_string(),
-        );
+        return skip("an_agent_that_is_no_program_fails_by_name_and_leaves_nothing", error);
     }
     let failure = docker.boot().err().unwrap().failure;
     // Some versions of runc see it before they say that the container has started, some after.

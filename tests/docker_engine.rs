@@ -17,12 +17,16 @@ use isocost_agent::protocol::WorkOrder;
 mod own_engine;
 #[path = "support/scene.rs"]
 mod scene;
+#[path = "support/skip.rs"]
+mod skip;
+
+use skip::skip;
 
 use own_engine::OwnEngine;
 use scene::{DEADLINE, Scene, boot, integers};
 
 fn engine(test: &str) -> Option<OwnEngine> {
-    OwnEngine::start().map_err(|why| scene::skip(test, &why)).ok()
+    OwnEngine::start().map_err(|why| skip(test, why)).ok()
 }
 
 fn docker(engine: &OwnEngine, scene: &Scene) -> DockerEnvironment {

@@ -14,6 +14,10 @@ use isocost::suite::DockerSpec;
 mod own_engine;
 #[path = "support/scene.rs"]
 mod scene;
+#[path = "support/skip.rs"]
+mod skip;
+
+use skip::skip;
 
 use own_engine::OwnEngine;
 use scene::{Scene, boot};
@@ -66,10 +70,10 @@ fn engine(test: &str) -> Option<OwnEngine> {
     if let Some(missing) =
         ["/usr/bin/crun", "/usr/bin/runsc"].into_iter().find(|path| !Path::new(path).exists())
     {
-        scene::skip(test, &format!("there is no {missing}; mend: sh setup/host.sh test"));
+        skip(test, format!("there is no {missing}; mend: sh setup/host.sh test"));
         return None;
     }
-    OwnEngine::with(DAEMON).map_err(|why| scene::skip(test, &why)).ok()
+    OwnEngine::with(DAEMON).map_err(|why| skip(test, why)).ok()
 }
 
 fn values<'a>(run: &'a Run, environment: &'a str) -> impl Iterator<Item = (&'a str, f64)> {

@@ -8,6 +8,11 @@ use isocost::journal::{JOURNAL_FILE, Record, WriteError, Writer};
 use isocost::measure::sample::Accelerator;
 use isocost::measure::sample::{Outcome, Sample};
 
+#[path = "support/skip.rs"]
+mod skip;
+
+use skip::skip;
+
 /// A file system of 1 MiB in memory.
 struct Small(PathBuf);
 
@@ -44,8 +49,7 @@ fn sample(position: u32) -> Record {
 fn samples_before_the_disk_was_full_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let Some(small) = Small::mount(folder.path()) else {
-        println!("skipped: samples_before_the_disk_was_full_are_kept: only root may mount");
-        return;
+        return skip("samples_before_the_disk_was_full_are_kept", "only root may mount");
     };
     let out = small.0.join("run");
     let mut writer = Writer::create(&out, "r1").unwrap();
@@ -60,5 +64,10 @@ fn samples_before_the_disk_was_full_are_kept() {
     std::fs::remove_file(path).unwrap();
     let filler = vec![0; 2 << 20];
     let _ = std::fs::write(small.0.join("filler"), filler);
-    assert!(matches!(Writer::create(&small.0.join("other"), "r2"), Err(WriteError::Full { samples: 0, .. })));
+    let there = small.0.join("there");
+    std::fs::create_dir(&there).unwrap();
+    for (folder, was_there) in [(small.0.join("other"), false), (there, true)] {
+        assert!(matches!(Writer::create(&folder, "r2"), Err(WriteError::Full { samples: 0, .. })));
+        assert_eq!(folder.exists(), was_there, "{}", folder.display());
+    }
 }

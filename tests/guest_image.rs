@@ -10,16 +10,17 @@ use isocost::image::modules::plan;
 use isocost::image::{disk, guest};
 use isocost::suite::{KernelChoice, Machine};
 
+#[path = "support/skip.rs"]
+mod skip;
+
+use skip::skip;
+
 /// apt offers Debian's kernel on Debian only. In CI it must.
 fn apt_offers_it() -> bool {
     let shown = std::process::Command::new("apt-cache").args(["show", "linux-image-cloud-amd64"]).output();
     let offered = shown.is_ok_and(|output| output.status.success() && !output.stdout.is_empty());
-    assert!(
-        offered || std::env::var_os("CI").is_none(),
-        "CI is set, and apt offers no linux-image-cloud-amd64"
-    );
     if !offered {
-        eprintln!("SKIPPED guest_image: apt offers no linux-image-cloud-amd64 here");
+        skip("guest_image", "apt offers no linux-image-cloud-amd64 here");
     }
     offered
 }
@@ -116,10 +117,8 @@ fn what_is_no_kernel_is_refused_with_the_next_step() {
 #[test]
 fn an_overlay_is_small_and_knows_its_base() {
     let have = std::process::Command::new("qemu-img").arg("--version").output().is_ok();
-    assert!(have || std::env::var_os("CI").is_none(), "CI is set, and qemu-img is missing");
     if !have {
-        eprintln!("SKIPPED an_overlay_is_small_and_knows_its_base: no qemu-img (apt-get install qemu-utils)");
-        return;
+        return skip("an_overlay_is_small_and_knows_its_base", "no qemu-img (apt-get install qemu-utils)");
     }
     let folder = tempfile::tempdir().unwrap();
     let base = disk::base(folder.path(), 256 << 20).unwrap().path;

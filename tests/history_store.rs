@@ -13,6 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 
 #[path = "support/postgres.rs"]
 mod server;
+#[path = "support/skip.rs"]
+mod skip;
 
 /// Writers at once, and runs that each adds.
 const WRITERS: usize = 8;

@@ -11,6 +11,8 @@ use isocost::measure::sample::{FailureName, Outcome};
 mod hostile;
 #[path = "support/live.rs"]
 mod live;
+#[path = "support/skip.rs"]
+mod skip;
 
 use hostile::Misdeed;
 use live::{Place, all_here, nothing_is_left};

@@ -15,6 +15,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 #[path = "support/scene.rs"]
 mod scene;
+#[path = "support/skip.rs"]
+mod skip;
+
+use skip::skip;
 
 use scene::{DEADLINE, Scene, boot, integers, names, written};
 
@@ -25,7 +29,7 @@ fn native(scene: &Scene) -> (NativeEnvironment, bool) {
     assert_eq!(prepared.image_bytes, Some(scene.context.agent.len() as u64));
     let limited = prepared.warnings.is_empty();
     if !limited {
-        scene::skip("the limits of native", &prepared.warnings.join("; "));
+        skip("the limits of native", prepared.warnings.join("; "));
     }
     (native, limited)
 }

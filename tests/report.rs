@@ -13,6 +13,11 @@ use isocost::measure::sample::{Failure, FailureName, Outcome, Sample};
 use isocost::report::{self, ReportError};
 use isocost::{plan, suite};
 
+#[path = "support/skip.rs"]
+mod skip;
+
+use skip::skip;
+
 /// Two environments of the quick suite, six blocks, starts only.
 fn run_folder(folder: &Path) -> (Run, Summary) {
     let mut suite = suite::load("quick").unwrap();
@@ -135,8 +140,7 @@ fn a_full_disk_is_named_and_what_was_there_stays() {
     let (kept, small) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (run, summary) = run_folder(kept.path());
     let Some(small) = Small::mount(small.path()) else {
-        println!("skipped: a_full_disk_is_named_and_what_was_there_stays: only root may mount");
-        return;
+        return skip("a_full_disk_is_named_and_what_was_there_stays", "only root may mount");
     };
     std::fs::write(small.0.join("report.html"), "old").unwrap();
     std::fs::write(small.0.join("filler"), vec![0; 48 << 10]).unwrap();

@@ -11,6 +11,10 @@ use isocost_agent::protocol::Inspection;
 
 #[path = "support/scene.rs"]
 mod scene;
+#[path = "support/skip.rs"]
+mod skip;
+
+use skip::skip;
 
 use scene::{DEADLINE, Scene, boot, integers};
 
@@ -47,15 +51,12 @@ fn three_environments_are_alike_in_all_that_must_match() {
         let prepared = match environment.prepare() {
             Ok(prepared) => prepared,
             Err(error) => {
-                return scene::skip(
-                    "three_environments_are_alike_in_all_that_must_match",
-                    &error.to_string(),
-                );
+                return skip("three_environments_are_alike_in_all_that_must_match", error);
             }
         };
         if environment.kind() == Kind::Native && !prepared.warnings.is_empty() {
             let why = prepared.warnings.join("; ");
-            return scene::skip("three_environments_are_alike_in_all_that_must_match", &why);
+            return skip("three_environments_are_alike_in_all_that_must_match", why);
         }
         all.push((environment.kind(), seen(&mut *environment)));
         environment.dispose().unwrap();
@@ -89,7 +90,7 @@ fn instances_run_where_the_harness_does_not() {
     let placement = isocost::measure::host::CpuPlacement::here(1);
     if placement.shared {
         let why = format!("this host has one core: {placement:?}");
-        return scene::skip("instances_run_where_the_harness_does_not", &why);
+        return skip("instances_run_where_the_harness_does_not", why);
     }
     let mut one_cpu = Scene::new("one-cpu");
     one_cpu.context.limits.cpus = 1;
@@ -97,7 +98,7 @@ fn instances_run_where_the_harness_does_not() {
     for mut environment in environments(&one_cpu) {
         let kind = environment.kind();
         if let Err(error) = environment.prepare() {
-            return scene::skip("instances_run_where_the_harness_does_not", &error.to_string());
+            return skip("instances_run_where_the_harness_does_not", error);
         }
         let mut instance = boot(&mut *environment);
         let accounts = instance.accounts();

@@ -80,6 +80,13 @@ impl Writer {
     /// The place, and why no run can be kept there.
     pub fn create(dir: &Path, run_id: &str) -> Result<Self, WriteError> {
         let made_folder = make_folder(dir)?;
+        Self::begin(dir, run_id, made_folder).inspect_err(|_| {
+            // Only where it is empty, and was not there before.
+            let _ = made_folder.then(|| std::fs::remove_dir(dir));
+        })
+    }
+
+    fn begin(dir: &Path, run_id: &str, made_folder: bool) -> Result<Self, WriteError> {
         check_free(dir)?;
         let path = dir.join(JOURNAL_FILE);
         let file = match OpenOptions::new().append(true).create_new(true).open(&path) {

@@ -78,12 +78,6 @@ pub(crate) fn processes_of(run_id: &str) -> Vec<PathBuf> {
     all.filter(carries).collect()
 }
 
-/// In CI a test that cannot run has failed.
-pub(crate) fn skip(what: &str, why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{what}: {why}, and CI requires it");
-    println!("SKIPPED {what}: {why}");
-}
-
 /// Boots, or panics with the failure's own words.
 pub(crate) fn boot(environment: &mut dyn Environment) -> Box<dyn Instance> {
     environment.boot().unwrap_or_else(|error| panic!("{:?}: {error}", error.failure.name))

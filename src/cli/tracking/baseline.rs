@@ -13,7 +13,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::sessions::{each_id_once, folders};
 use crate::cli::words;
 use crate::journal;
-use crate::journal::record::Ending;
+use crate::regression::gate;
 use crate::regression::history::{Baseline, History, entry_of, pack};
 use crate::report::clean::sentence;
 
@@ -39,7 +39,7 @@ pub(in crate::cli) fn baseline(arguments: &BaselineArguments, console: Console) 
             let mut read = Vec::new();
             for dir in runs {
                 for folder in folders(dir)? {
-                    ended(&folder)?;
+                    usable(&folder)?;
                     read.push((entry_of(&folder, &said)?, pack(&folder)?));
                 }
             }
@@ -62,17 +62,10 @@ pub(in crate::cli) fn baseline(arguments: &BaselineArguments, console: Console) 
     Ok(Exit::Done)
 }
 
-/// `gate` would refuse whatever is held against a run that was cut off.
-fn ended(folder: &Path) -> Result<(), Refusal> {
-    let run = journal::read(folder)?;
-    let why = match run.record.ending {
-        Ending::Interrupted => "was stopped by a signal before its plan was done",
-        _ if !run.complete => "has no end: it was killed, or it runs still",
-        Ending::Unfinished => "has no end: it was killed, or it runs still",
-        Ending::Complete | Ending::Precision | Ending::Budget => return Ok(()),
-    };
-    let (id, folder) = (&run.record.run_id, folder.display());
-    Err(Refusal::usage(format!("run {id} {why}; let it end with: isocost run --resume {folder}")))
+/// `gate` would refuse whatever is held against a run that says nothing.
+fn usable(folder: &Path) -> Result<(), Refusal> {
+    let checked = gate::check(&journal::read(folder)?);
+    checked.map_err(|why| Refusal::usage(format!("{}: {why}", folder.display())))
 }
 
 fn sessions(runs: &[String]) -> String {

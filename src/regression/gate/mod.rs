@@ -21,7 +21,7 @@ pub use drive::{Decide, DriveError, Need, drive};
 pub use interleaved::decide_inside;
 pub use limits::Limit;
 pub use missing::Missing;
-pub use void::{GateError, Void};
+pub use void::{GateError, Void, check};
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,9 @@ impl Void {
             Self::Empty => {
                 "holds no value: every sample failed, or none was taken; `isocost report` on it says which"
             }
-            Self::Unfinished => "has no end: it was killed or runs still; measure it again, or let it end",
+            Self::Unfinished => {
+                "has no end: it was killed or runs still; let it end with: isocost run --resume FOLDER"
+            }
             Self::Interrupted => {
                 "was stopped by a signal before its plan was done; let it end with: isocost run --resume FOLDER"
             }
@@ -63,7 +65,7 @@ pub enum GateError {
 ///
 /// # Errors
 /// Why not.
-pub(super) fn check(run: &Run) -> Result<(), GateError> {
+pub fn check(run: &Run) -> Result<(), GateError> {
     let void = |what| Err(GateError::Void { run: run.record.run_id.clone(), what });
     let record = &run.record;
     if record.ended_at.is_some_and(|end| end < record.started_at)
