@@ -17,6 +17,9 @@ pub(super) fn broken(run: &Run, path: &Path) -> Option<(usize, String)> {
         let line = line_of(path, |record| block_of(record).is_some_and(|block| !known.contains(&block)));
         return Some((line, "its block is neither planned nor a repeat".to_owned()));
     }
+    if let Some((wrong, why)) = unsettled(run, &known) {
+        return Some((line_of(path, |record| *record == wrong), why.to_owned()));
+    }
     let doubled = doubled(&run.samples)?;
     let mut seen = false;
     let line = line_of(path, |record| match record {
@@ -45,6 +48,27 @@ fn in_blocks(run: &Run, known: &HashSet<u32>) -> bool {
         last = Some(block);
         is_known
     })
+}
+
+/// A block may be left out only for one that was measured in its place, or because it was to stand for another.
+fn unsettled(run: &Run, known: &HashSet<u32>) -> Option<(Record, &'static str)> {
+    let mut repeats = HashMap::new();
+    for repeat in &run.repeats {
+        if repeat.of == repeat.block || !known.contains(&repeat.of) || repeats.contains_key(&repeat.block) {
+            return Some((Record::Repeat(*repeat), "it repeats no block of the run, or is there twice"));
+        }
+        repeats.insert(repeat.block, repeat.of);
+    }
+    let mut left_out = HashSet::new();
+    let mut standing = HashSet::new();
+    let wrong = run.set_aside.iter().find(|aside| {
+        let has_ground = match aside.by {
+            Some(by) => repeats.get(&by) == Some(&aside.block) && standing.insert(by),
+            None => repeats.contains_key(&aside.block),
+        };
+        !has_ground || !left_out.insert(aside.block)
+    })?;
+    Some((Record::SetAside(*wrong), "it sets a block aside for which no repeat stands, or one twice"))
 }
 
 fn block_of(record: &Record) -> Option<u32> {

@@ -145,6 +145,36 @@ fn what_no_run_writes_is_refused_with_its_line() {
 }
 
 #[test]
+fn no_block_is_left_out_but_for_one_that_was_measured_in_its_place() {
+    let good = |block| Record::Sample(Sample { block, ..sample(0, Outcome::Value(1.0)) });
+    let repeat = |block, of| Record::Repeat(Repeat { block, of });
+    let aside = |block, by| Record::SetAside(SetAside { block, by });
+    let read_of = |records: &[Record]| read(journal_of(records).path());
+    for whole in [
+        &[good(0), good(1), repeat(2, 1), good(2), aside(1, Some(2))][..],
+        &[good(0), good(1), repeat(2, 1), good(2), aside(2, None), repeat(3, 1), good(3), aside(1, Some(3))],
+        // Cut off before it was known what became of it.
+        &[good(0), good(1), repeat(2, 1), good(2)],
+    ] {
+        assert!(read_of(whole).is_ok(), "{whole:?}: {:?}", read_of(whole));
+    }
+    for (bad, words) in [
+        (&[good(0), good(1), aside(1, None)][..], "no repeat stands"),
+        (&[good(0), repeat(2, 1), aside(0, Some(2))], "no repeat stands"),
+        (&[good(0), repeat(2, 0), aside(0, Some(1))], "no repeat stands"),
+        (&[good(0), good(1), repeat(2, 9)], "repeats no block"),
+        (&[good(0), good(1), repeat(2, 2)], "repeats no block"),
+        (&[repeat(2, 1), repeat(2, 1), good(0)], "there twice"),
+        (&[repeat(2, 0), aside(0, Some(2)), aside(0, Some(2))], "one twice"),
+    ] {
+        match read_of(bad) {
+            Err(JournalError::Line { detail, .. }) => assert!(detail.contains(words), "{bad:?}: {detail}"),
+            other => panic!("{bad:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_negative_value_is_seen_in_any_order_of_keys() {
     let line = serde_json::to_value(Record::Sample(sample(0, Outcome::Value(-0.5)))).unwrap();
     let dir = journal_of(&[]);
