@@ -96,6 +96,32 @@ fn the_first_signal_ends_a_run_in_an_orderly_way_wherever_it_is() {
     }
 }
 
+#[test]
+fn a_cache_with_a_longer_path_than_a_sockets_serves_and_is_cleaned_as_any_other() {
+    if !all_here("a_cache_with_a_longer_path_than_a_sockets_serves_and_is_cleaned_as_any_other") {
+        return;
+    }
+    let place = Place::deep();
+    let live = place.begin(&suite(1, "20ms"), &["--accel", "auto"]);
+    let (folder, engine) = (live.run.clone(), live.engine().to_owned());
+    let (ended, said) = live.end();
+    assert_eq!(ended, Some(0), "{said}");
+    let run = journal::read(&folder).unwrap();
+    for id in ["native", "docker", "qemu"] {
+        assert!(matches!(counted(&run, id), (1.., 0)), "{id}: {said}");
+    }
+    nothing_is_left(&run.record.run_id, &engine);
+    assert_eq!(place.states(), 0);
+
+    let mut live = place.begin(&suite(50, "60s"), &["--env", "qemu"]);
+    let run = live.wait_for_work("qemu", 1);
+    live.signal(Signal::KILL);
+    live.end();
+    place.clean();
+    nothing_is_left(&run.record.run_id, &engine);
+    assert_eq!(place.states(), 0);
+}
+
 /// The command with a `qemu-img` of ours before the real one: it makes no disk for as long as it is let.
 fn with_slow_qemu_img(place: &Place) -> Command {
     let programs = place.path().join("programs");

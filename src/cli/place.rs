@@ -9,7 +9,7 @@ use rustix::fs::{Access, AtFlags, CWD};
 use super::refusal::Refusal;
 use crate::journal::{self, JOURNAL_FILE, RUN_FILE, WriteError};
 use crate::report;
-use crate::run::{Output, state};
+use crate::run::Output;
 use crate::suite::{self, Suite};
 
 /// Where runs go that were given no place.
@@ -49,7 +49,6 @@ pub(super) fn check(output: &Output) -> Result<(), Refusal> {
 /// # Errors
 /// The cache, and why not.
 pub(super) fn check_cache(cache: &Path, suite: &Suite) -> Result<(), Refusal> {
-    state::check_cache(cache)?;
     let there = nearest(cache).map_err(|error| {
         let text = format!("cannot use {} as the cache: {}", cache.display(), why(&error));
         Refusal::usage(format!("{text}; name another with --cache DIR"))

@@ -39,7 +39,7 @@ pub struct RunContext {
     pub agent: std::sync::Arc<[u8]>,
     /// See [`RunContext::agent`].
     pub agent_sha256: String,
-    /// A folder of this run's own for sockets, disks and logs (short path: Unix sockets have 108 bytes).
+    /// A folder of this run's own for sockets, disks and logs.
     /// It is on the file system whose disk is measured, never a RAM disk.
     pub scratch: PathBuf,
     /// Where kernels and decisions are kept between runs.
@@ -248,7 +248,7 @@ mod allocated;
 mod cgroup;
 mod cpus;
 mod first_instruction;
-pub(crate) mod folder;
+mod socket_folder;
 
 pub mod agent;
 pub mod check;

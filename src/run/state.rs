@@ -13,7 +13,6 @@ use std::rc::Rc;
 use rustix::fs::FlockOperation;
 
 use super::RunError;
-use crate::environment::folder;
 use crate::named_file;
 
 const SUFFIX: &str = ".lock";
@@ -25,14 +24,6 @@ const MOST_ADDRESS_BYTES: u64 = 4096;
 #[must_use]
 pub fn runs_folder(cache: &Path) -> PathBuf {
     cache.join("runs")
-}
-
-/// Can the state of a run be kept there, as far as can be seen before anything is made?
-///
-/// # Errors
-/// The cache, and why not.
-pub fn check_cache(cache: &Path) -> Result<(), RunError> {
-    folder::check_cache(cache).map_err(|source| RunError::State { path: cache.to_owned(), source })
 }
 
 /// A run that is registered. Dropping it removes its folder, then its lock.
@@ -75,7 +66,6 @@ impl Registered {
             let path = path.to_owned();
             move |source| RunError::State { path, source }
         };
-        check_cache(cache)?;
         std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
         // Paths of sockets are made of it, and other programs are told of them.
         let folder = std::fs::canonicalize(&folder).map_err(failed(&folder))?;
@@ -114,7 +104,6 @@ impl Registered {
         if !is_id(run_id) {
             return refused("is no run's id; is the folder damaged?");
         }
-        check_cache(cache)?;
         std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
         let folder = std::fs::canonicalize(&folder).map_err(failed(&folder))?;
         let lock_path = folder.join(format!("{run_id}{SUFFIX}"));

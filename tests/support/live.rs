@@ -19,6 +19,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(300);
 /// A folder with a cache of its own, in which kernels and disks are all tests' together.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
+    cache: PathBuf,
     engine: String,
 }
 
@@ -28,23 +29,34 @@ impl Place {
     }
 
     pub(crate) fn with_engine(engine: &str) -> Self {
-        // On a disk, and with a short path: sockets have names of at most 107 bytes.
+        Self::make(engine, "cache", &["kernels-1", "disks-1", "accelerator", "apt-1"])
+    }
+
+    /// Its cache has a path that is longer than a socket's may be, and knows of no accelerator yet.
+    pub(crate) fn deep() -> Self {
+        let below = format!("{}/{}/cache", "x".repeat(90), "y".repeat(90));
+        Self::make("unix:///var/run/docker.sock", &below, &["kernels-1", "disks-1", "apt-1"])
+    }
+
+    fn make(engine: &str, cache: &str, of_all: &[&str]) -> Self {
+        // On a disk.
         let folder = tempfile::Builder::new().prefix("isocost-test-").tempdir_in("/var/tmp").unwrap();
         let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-        std::fs::create_dir(folder.path().join("cache")).unwrap();
-        for name in ["kernels-1", "disks-1", "accelerator", "apt-1"] {
+        let cache = folder.path().join(cache);
+        std::fs::create_dir_all(&cache).unwrap();
+        for name in of_all {
             std::fs::create_dir_all(shared.join(name)).unwrap();
-            std::os::unix::fs::symlink(shared.join(name), folder.path().join("cache").join(name)).unwrap();
+            std::os::unix::fs::symlink(shared.join(name), cache.join(name)).unwrap();
         }
-        Self { folder, engine: engine.to_owned() }
+        Self { folder, cache, engine: engine.to_owned() }
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub(crate) fn cache(&self) -> PathBuf {
-        self.path().join("cache")
+    pub(crate) fn cache(&self) -> &Path {
+        &self.cache
     }
 
     /// `isocost` in this place.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD};
 
 use super::{Area, Finding, State, User, gibibytes};
-use crate::environment::folder;
 use crate::measure::counters::device::Device;
 use crate::measure::host::Host;
 use crate::measure::host::{self, HostWarning};
@@ -21,7 +20,7 @@ pub(super) fn look(suite: &Suite, cache: &Path, user: &User) -> Vec<Finding> {
     let there = nearest(cache);
     let host = host::watch(&there);
     let mut all = vec![system(&host), cpus(suite, &host), memory(suite, host::available_memory())];
-    all.push(room(cache).unwrap_or_else(|| space(&there, free_bytes(&there))));
+    all.push(space(&there, free_bytes(&there)));
     all.push(counters(&there));
     all.push(page_cache(user));
     all.extend(others_memory(user));
@@ -86,14 +85,6 @@ fn memory(suite: &Suite, available: Option<u64>) -> Finding {
             Finding::new(Area::Host, "memory", State::Fine, format!("{} available", gibibytes(available)))
         }
     }
-}
-
-/// `None`: its path is short enough.
-fn room(cache: &Path) -> Option<Finding> {
-    let why = folder::check_cache(cache).err()?;
-    let text = format!("{} cannot be used: {why}", cache.display());
-    let finding = Finding::new(Area::Host, "cache", State::Missing, text);
-    Some(finding.mended_by("name a folder with a shorter path with --cache DIR"))
 }
 
 fn space(cache: &Path, free: Option<u64>) -> Finding {
@@ -186,9 +177,6 @@ mod tests {
         assert_eq!(space(here, Some(5 << 30)).detail, "/, 5.0 GiB free");
         assert_eq!(space(here, Some(1 << 20)).state, State::Missing);
         assert_eq!(space(Path::new("/nonexistent"), Some(5 << 30)).state, State::Missing);
-        assert_eq!(room(Path::new("/nonexistent")), None);
-        let long = room(Path::new(&format!("/nonexistent/{}", "x".repeat(50)))).unwrap();
-        assert!(long.state == State::Missing && long.detail.contains("has 63 bytes"), "{long:?}");
     }
 
     #[test]

@@ -8,7 +8,6 @@ use std::time::Duration;
 use bollard::query_parameters::InspectContainerOptions;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use tempfile::TempDir;
 
 use super::engine::{API_DEADLINE, Engine};
 use super::error::DockerError;
@@ -16,6 +15,7 @@ use super::payers;
 use super::start::{Container, Started};
 use crate::environment::agent::AgentConnection;
 use crate::environment::cgroup::Mounts;
+use crate::environment::socket_folder::SocketFolder;
 use crate::environment::{EnvironmentError, Instance, Layer, allocated};
 use crate::measure::accounting::Accounts;
 use crate::measure::clock::Instant;
@@ -36,7 +36,7 @@ pub(super) struct DockerInstance {
     returned: Instant,
     place: Place,
     removed: bool,
-    folder: Option<TempDir>,
+    folder: Option<SocketFolder>,
     /// From asking the agent to end to the engine's word that its container has ended: 25 ms are usual.
     stop_deadline: Duration,
 }
@@ -84,7 +84,7 @@ impl DockerInstance {
         container: Container,
         started: Started,
         place: Place,
-        folder: TempDir,
+        folder: SocketFolder,
         stop_deadline: Duration,
     ) -> Self {
         let Started { agent, span, returned } = started;

@@ -7,10 +7,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tempfile::TempDir;
-
 use super::agent::AgentListener;
-use super::{Environment, EnvironmentError, Instance, Kind, Prepared, RunContext, folder};
+use super::{Environment, EnvironmentError, Instance, Kind, Prepared, RunContext};
+use crate::environment::socket_folder::SocketFolder;
 use crate::measure::host::CpuList;
 use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName};
@@ -111,7 +110,7 @@ impl DockerEnvironment {
     fn start(&self, ready: &Ready) -> Result<Box<dyn Instance>, Failure> {
         let context = &self.context;
         let (folder, shared) = self.folder().map_err(|error| error.failure())?;
-        let socket = shared.join(SOCKET);
+        let socket = folder.for_sockets().join(SHARED).join(SOCKET);
         let listener = AgentListener::bind(&socket);
         let listener =
             listener.map_err(|error| DockerError::io("make the socket", &socket)(error).failure())?;
@@ -144,9 +143,9 @@ impl DockerEnvironment {
         }
     }
 
-    fn folder(&self) -> Result<(TempDir, PathBuf), DockerError> {
+    fn folder(&self) -> Result<(SocketFolder, PathBuf), DockerError> {
         let scratch = &self.context.scratch;
-        let made = folder::make("docker-", scratch, &format!("{SHARED}/{SOCKET}"));
+        let made = SocketFolder::make("docker-", scratch, &format!("{SHARED}/{SOCKET}"));
         let made = made.map_err(DockerError::io("create a folder in", scratch))?;
         let shared = made.path().join(SHARED);
         std::fs::create_dir(&shared).map_err(DockerError::io("create", &shared))?;

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::child::Child;
 use super::keeper::{Keeper, Started, with_last_words};
 use crate::environment::agent::AgentConnection;
 use crate::environment::cgroup::limit::Group;
+use crate::environment::socket_folder::SocketFolder;
 use crate::environment::{EnvironmentError, Instance, Layer, allocated};
 use crate::measure::accounting::{Account, Accounts};
 use crate::measure::clock::Instant;
@@ -24,7 +23,7 @@ pub(super) struct NativeInstance {
     keeper: Keeper,
     group: Option<Group>,
     layer: Layer,
-    folder: TempDir,
+    folder: SocketFolder,
     /// From asking the agent to end to the end of its process.
     stop_deadline: Duration,
 }
@@ -35,7 +34,7 @@ impl NativeInstance {
         started: Started,
         group: Option<Group>,
         layer: Layer,
-        folder: TempDir,
+        folder: SocketFolder,
         stop_deadline: Duration,
     ) -> Self {
         let Started { begun, keeper } = started;

@@ -10,13 +10,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
 use super::agent::AgentListener;
 use super::cgroup::limit::{Group, Place, Switched};
-use super::{
-    Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RUN_VARIABLE, RunContext, folder,
-};
+use super::{Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RUN_VARIABLE, RunContext};
+use crate::environment::socket_folder::SocketFolder;
 use crate::measure::host::CpuList;
 use crate::measure::sample::Accelerator;
 use crate::measure::sample::{Failure, FailureName};
@@ -47,7 +44,7 @@ struct Ready {
     /// Put back at the end.
     _switched: Option<Switched>,
     cpus: CpuList,
-    folder: TempDir,
+    folder: SocketFolder,
 }
 
 impl NativeEnvironment {
@@ -63,8 +60,8 @@ impl NativeEnvironment {
 
     fn make_ready(&self) -> Result<Ready, Failure> {
         let scratch = &self.context.scratch;
-        let folder =
-            folder::make("native-", scratch, SOCKET).map_err(io_failure("create a folder in", scratch))?;
+        let folder = SocketFolder::make("native-", scratch, SOCKET)
+            .map_err(io_failure("create a folder in", scratch))?;
         let agent = folder.path().join("isocost-agent");
         let write = || {
             std::fs::write(&agent, &self.context.agent)?;
@@ -80,9 +77,9 @@ impl NativeEnvironment {
 
     fn start(&self, ready: &Ready) -> Result<Box<dyn Instance>, Failure> {
         let context = &self.context;
-        let folder = folder::make("process-", &context.scratch, SOCKET);
+        let folder = SocketFolder::make("process-", &context.scratch, SOCKET);
         let folder = folder.map_err(io_failure("create a folder in", &context.scratch))?;
-        let (socket, layer) = (folder.path().join(SOCKET), folder.path().join(LAYER));
+        let (socket, layer) = (folder.for_sockets().join(SOCKET), folder.path().join(LAYER));
         std::fs::create_dir(&layer).map_err(io_failure("create", &layer))?;
         let listener = AgentListener::bind(&socket).map_err(io_failure("make the socket", &socket))?;
         let group = self.group(ready)?;

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::boot::{Started, with_last_words};
 use crate::environment::agent::AgentConnection;
+use crate::environment::socket_folder::SocketFolder;
 use crate::environment::{EnvironmentError, Instance, Layer};
 use crate::image::disk::allocated_bytes;
 use crate::measure::accounting::{Account, Accounts};
@@ -23,7 +22,7 @@ pub(crate) struct QemuInstance {
     /// From asking the agent to end to QEMU's end: 20 ms is usual, a guest that syncs its disk takes longer.
     pub(crate) stop_deadline: Duration,
     /// Last: removed when QEMU is gone.
-    pub(crate) folder: TempDir,
+    pub(crate) folder: SocketFolder,
 }
 
 impl QemuInstance {

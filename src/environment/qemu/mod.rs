@@ -7,8 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
+use crate::environment::socket_folder::SocketFolder;
 use crate::environment::{
     Environment, EnvironmentError, Instance, Kind, Layer, Prepared, RUN_VARIABLE, RunContext,
 };
@@ -47,7 +46,7 @@ pub struct QemuEnvironment {
 
 /// A guest's own folder, with its writable layer.
 struct LaidOut {
-    folder: TempDir,
+    folder: SocketFolder,
     layer: PathBuf,
     took: Duration,
 }
@@ -96,7 +95,7 @@ impl QemuEnvironment {
             plan: &plan,
             run_id: &self.context.run_id,
             cpus: &self.context.cpus.instances,
-            folder: folder.path(),
+            folder: folder.for_sockets(),
             deadline: self.context.start_deadline,
             stop: &self.context.stop,
         });

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
-use tempfile::TempDir;
 
 use super::args::{Access, Board, Channels, Disk, QemuPlan, arguments};
 use super::error::QemuError;
 use super::race::{self, Contest, Decision, Key};
 use super::version::{self, Binary};
-use crate::environment::{self, Prepared, RunContext};
+use crate::environment::socket_folder::SocketFolder;
+use crate::environment::{Prepared, RunContext};
 use crate::image::disk::Base;
 use crate::image::kernel::{Kernel, sha256_hex};
 use crate::image::{disk, guest, kernel, tsc};
@@ -19,8 +19,8 @@ use crate::suite::{AcceleratorChoice, DiskFormat, Machine, QemuSpec};
 /// The writable layer's size; a sparse file, so unused space costs nothing.
 const LAYER_BYTES: u64 = 4 << 30;
 
-/// The longest name used for a socket.
-const LONGEST_SOCKET: &str = "firmware";
+/// The longest name of a socket below such a folder, with that of the race's own folder.
+const LONGEST_SOCKET: &str = "race-123456/tcg";
 
 /// The most vCPUs of a microvm. Its ACPI tables share the last page of RAM with the end of the initramfs (see
 /// [`crate::image::initramfs`]) and grow by some 60 bytes a vCPU: with 64 they no longer fit.
@@ -35,13 +35,12 @@ pub(crate) struct Ready {
     pub access: Access,
     pub decision: Option<Decision>,
     /// Holds the initramfs.
-    pub folder: TempDir,
+    pub folder: SocketFolder,
 }
 
-/// Makes a folder whose sockets have paths that are short enough.
-pub(crate) fn folder(prefix: &str, scratch: &Path) -> Result<TempDir, QemuError> {
-    environment::folder::make(prefix, scratch, LONGEST_SOCKET)
-        .map_err(QemuError::io("create a folder in", scratch))
+/// Makes a folder for sockets, and what else a guest needs.
+pub(crate) fn folder(prefix: &str, scratch: &Path) -> Result<SocketFolder, QemuError> {
+    SocketFolder::make(prefix, scratch, LONGEST_SOCKET).map_err(QemuError::io("create a folder in", scratch))
 }
 
 /// Finds or makes all of it.
@@ -64,7 +63,7 @@ pub(crate) fn prepare(spec: &QemuSpec, context: &RunContext) -> Result<(Ready, P
         plan: &plan,
         emulation_words: &words,
         run_id: &context.run_id,
-        scratch: folder.path(),
+        scratch: folder.for_sockets(),
         stop: &context.stop,
     };
     let decision = choose(spec.accelerator, &contest, booted_sha256(&kernel, &plan.kernel), &context.cache)?;
