@@ -316,6 +316,8 @@ impl<'a> Running<'a> {
     fn block(&mut self, block: &Block) -> Result<bool, WriteError> {
         let (index, role) = (block.index, block.role);
         let of = u32::try_from(self.plan.blocks.len()).unwrap_or(u32::MAX).max(index + 1);
+        // What was learned before outlives `kill -9`. Where it cannot be written the journal cannot either, and says so.
+        let _ = journal::write_run(&self.folder, &self.record);
         (self.log.events)(Event::BlockStarted { index, of, role });
         let mut grounds = Vec::new();
         for (position, cell) in (0..).zip(&block.cells) {

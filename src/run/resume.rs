@@ -111,7 +111,7 @@ fn was_stopped(sample: &Sample) -> bool {
     matches!(&sample.outcome, Outcome::Failed(failure) if failure.name == FailureName::Interrupted)
 }
 
-/// What became of its blocks, by the journal alone: `run.json` of a run that was killed is as old as its start.
+/// What became of its blocks, by the journal alone: `run.json` of a run that was killed is as old as the block it was in.
 pub(super) fn before(run: &Run) -> Before {
     let planned = run.record.plan.blocks.iter().filter(|block| block.role == Role::Measured);
     let ended = run.samples.iter().filter(|sample| &*sample.metric == END);

@@ -618,6 +618,28 @@ fn a_run_that_is_continued_knows_which_blocks_of_its_first_part_were_disturbed()
     assert!(told.len() == 1 && told[0].contains("all of them were measured again"), "{told:?}");
 }
 
+/// What is known when a block begins is all that `kill -9` in it leaves.
+#[test]
+fn what_a_run_has_learned_is_on_disk_when_the_next_block_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = RefCell::new(Vec::new());
+    let look = |event| {
+        if matches!(event, Event::BlockStarted { .. }) {
+            let record = journal::read(&folder.path().join("out")).unwrap().record;
+            let conditions = record.conditions;
+            seen.borrow_mut().push((
+                record.sampler_cpu_share.is_some(),
+                conditions.clocks.len(),
+                conditions.disturbed,
+            ));
+        }
+    };
+    let loud = Scripted { loud: vec![0], ..Scripted::default() };
+    let plan = plan(&[Role::Measured; 4]);
+    execute_in(&loud, &plan, &options(folder.path()), &plain, &look).unwrap();
+    assert_eq!(seen.into_inner(), [(false, 0, 0), (true, 2, 1), (true, 2, 1), (true, 2, 1), (true, 2, 1)]);
+}
+
 #[test]
 fn the_block_in_which_a_run_was_cut_off_is_set_aside_for_the_one_that_stands_for_it() {
     let build = |faults: &'static [(u32, Fault)]| {
