@@ -168,8 +168,11 @@ fn the_race_is_decided_by_the_kernel_and_remembered() {
     assert!(matches!(winner, Lane::Arrived { .. }), "{decision:?}");
     assert!(race::kvm_opens().is_ok() || decision.accelerator == Accelerator::Tcg, "{decision:?}");
     assert_eq!(left_of("test-race"), Vec::<PathBuf>::new());
-    assert_eq!(race::remembered(&key, cache), Some(decision.clone()));
-    assert_eq!(race::decide(&contest, &key, cache).unwrap(), decision);
+    // What kept KVM from running for a moment is not; the next one asks again.
+    let kept = race::lasts(&key, &decision).then(|| decision.clone());
+    assert_eq!(race::remembered(&key, cache), kept);
+    let again = race::decide(&contest, &key, cache).unwrap();
+    assert!(kept.is_none_or(|kept| again == kept), "{again:?}");
     // Where the one who runs this knows the answer, it must be that.
     if let Ok(expected) = std::env::var("ISOCOST_EXPECT_ACCELERATOR") {
         assert_eq!(serde_json::to_value(decision.accelerator).unwrap(), expected);

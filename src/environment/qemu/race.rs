@@ -22,7 +22,7 @@ use crate::measure::clock::Instant;
 use crate::measure::sample::Accelerator;
 
 mod memory;
-pub use memory::{Key, decide, forget, forget_all, known, remembered};
+pub use memory::{Key, decide, forget, forget_all, known, lasts, remembered};
 
 /// How long both together may take; emulation needs one to two seconds on a machine of today.
 pub const DEADLINE: Duration = Duration::from_secs(120);

@@ -87,11 +87,21 @@ pub fn decide(contest: &Contest<'_>, key: &Key, cache: &Path) -> Result<Decision
     Ok(decision)
 }
 
-/// Would the next race end the same way? Where `/dev/kvm` opens and QEMU ended under KVM all the same, another hypervisor may
-/// have held it, memory may have been short, or a driver not ready: that passes, and such a race is short. A kernel that does
-/// not come to user space under KVM is the host's way, and a long race.
-fn lasts(key: &Key, decision: &Decision) -> bool {
-    !(key.kvm_opens && matches!(decision.kvm, Lane::Failed { .. }))
+/// How the C library and GLib say that a program found itself in a state that cannot be.
+const ASSERTIONS: [&str; 2] = ["Assertion `", "assertion failed"];
+
+/// Would the next race end the same way?
+///
+/// Where `/dev/kvm` opens and QEMU ended under KVM all the same, another hypervisor may have held it, memory may have been short,
+/// or a driver not ready: that passes, and such a race is short. Where it fell over what KVM answered, as over a register that
+/// the host's KVM does not let it set, it will do so again. A kernel that does not come to user space under KVM is the host's
+/// way too, and a long race.
+#[must_use]
+pub fn lasts(key: &Key, decision: &Decision) -> bool {
+    match &decision.kvm {
+        Lane::Failed { reason } if key.kvm_opens => ASSERTIONS.iter().any(|words| reason.contains(words)),
+        _ => true,
+    }
 }
 
 /// The answer that is kept for `key`. A file that cannot be read counts as none.
@@ -267,6 +277,12 @@ mod tests {
             || Lane::Failed { reason: "QEMU ended: exit status: 1; it said: Device or resource busy".into() };
         let lasts = |key: &Key, kvm, tcg| super::lasts(key, &judge(kvm, tcg).unwrap());
         assert!(!lasts(&key(), failed(), arrived()));
+        let refused = "QEMU ended: signal: 6 (SIGABRT); it said: qemu-system-x86_64: error: failed to set MSR 0x10a to \
+                       0xc000069 | qemu-system-x86_64: target/i386/kvm/kvm.c:3849: kvm_buf_set_msrs: Assertion `ret == \
+                       cpu->kvm_msr_buf->nmsrs' failed.";
+        assert!(lasts(&key(), Lane::Failed { reason: refused.into() }, arrived()));
+        let killed = || Lane::Failed { reason: "QEMU ended: signal: 9 (SIGKILL)".into() };
+        assert!(!lasts(&key(), killed(), arrived()));
         assert!(lasts(&key(), Lane::Outrun { seconds: 1.5 }, arrived()));
         assert!(lasts(&key(), arrived(), failed()));
         // Where the device does not open there is nothing to wait for, and once it does the key is another one.
