@@ -191,7 +191,7 @@ impl Arguments {
         }
         if let Some(path) = &channels.monitor {
             self.socket("monitor", path);
-            self.words(&["-mon", "chardev=monitor,mode=control"]);
+            self.words(&["-qmp", "chardev:monitor"]);
         }
         match &channels.console {
             Some(Console::Socket(path)) => {

@@ -53,15 +53,17 @@ fn unpack(folder: &Path) -> Result<(), String> {
 }
 
 /// It becomes QEMU under the same process id.
+const LAUNCHER: &str = r#"#!/bin/sh
+t='TREE'
+l=$t/usr/lib/x86_64-linux-gnu
+export QEMU_MODULE_DIR="$l/qemu"
+exec "$t/usr/lib64/ld-linux-x86-64.so.2" --library-path "$l" "$t/usr/bin/qemu-system-x86_64" \
+    -L "$t/usr/share/qemu" -L "$t/usr/share/seabios" "$@"
+"#;
+
 fn launcher(folder: &Path, program: &Path) -> std::io::Result<()> {
-    let tree = folder.join("tree");
-    let script = format!(
-        "#!/bin/sh\nt='{}'\nexec \"$t/usr/lib64/ld-linux-x86-64.so.2\" --library-path \"$t/usr/lib/x86_64-linux-gnu\" \
-         \"$t/usr/bin/qemu-system-x86_64\" -L \"$t/usr/share/qemu\" -L \"$t/usr/share/seabios\" \"$@\"\n",
-        tree.display()
-    );
     let draft = folder.join("qemu.new");
-    fs::write(&draft, script)?;
+    fs::write(&draft, LAUNCHER.replace("TREE", &folder.join("tree").to_string_lossy()))?;
     fs::set_permissions(&draft, Permissions::from_mode(0o755))?;
     fs::rename(&draft, program)
 }

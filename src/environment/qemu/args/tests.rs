@@ -36,7 +36,7 @@ fn a_microvm_under_emulation_in_full() {
          -kernel /k/vmlinux -initrd /k/initramfs -append quiet panic=-1 \
          -chardev socket,id=first,server=off,path=/s/first -device isa-debugcon,iobase=0xe9,chardev=first \
          -chardev socket,id=firmware,server=off,path=/s/firmware -device isa-debugcon,iobase=0x402,chardev=firmware \
-         -chardev socket,id=monitor,server=off,path=/s/monitor -mon chardev=monitor,mode=control \
+         -chardev socket,id=monitor,server=off,path=/s/monitor -qmp chardev:monitor \
          -chardev socket,id=console,server=off,path=/s/console -serial chardev:console \
          -chardev socket,id=agent,server=off,path=/s/agent -device virtio-serial-device \
          -device virtserialport,chardev=agent,name=isocost.agent \
