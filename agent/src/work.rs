@@ -9,7 +9,7 @@ use crate::protocol::{MOST_SLOWER_PERMILLE, WorkDone, WorkOrder, Workload};
 use crate::sys;
 
 pub mod cpu;
-pub mod disk;
+mod disk;
 pub mod fork;
 pub mod memory;
 mod pace;
@@ -19,6 +19,14 @@ mod syscall;
 mod threads;
 
 pub use pace::Pace;
+
+/// Bytes of a buffer or a file for which the order names none.
+const DEFAULT_BYTES: u64 = 64 << 20;
+
+/// Bytes of a buffer or a file, of which the order names so many.
+pub fn bytes_of(named: u64) -> u64 {
+    if named == 0 { DEFAULT_BYTES } else { named }
+}
 
 /// Why a piece of work was not done: what [`FromAgent::Failed`](crate::protocol::FromAgent::Failed) carries.
 #[derive(Debug, Clone, PartialEq, Eq)]

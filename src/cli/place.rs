@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use isocost_agent::work::disk::file_bytes;
+use isocost_agent::work::bytes_of;
 use rustix::fs::{Access, AtFlags, CWD};
 
 use super::refusal::Refusal;
@@ -59,7 +59,7 @@ pub(super) fn check_cache(cache: &Path, suite: &Suite) -> Result<(), Refusal> {
 /// What work writes is in a layer below the cache; it is gone before the next work begins.
 fn most_written(suite: &Suite) -> u64 {
     let disk = suite.workloads.iter().filter(|one| suite::uses_disk(one.run));
-    disk.map(|one| file_bytes(one.bytes)).max().unwrap_or(0)
+    disk.map(|one| bytes_of(one.bytes)).max().unwrap_or(0)
 }
 
 /// The folder for runs, where it is not there yet.

@@ -1,7 +1,7 @@
 //! Work on memory that never leaves the caches.
 
 use isocost_agent::protocol::Workload;
-use isocost_agent::work::memory::buffer_bytes;
+use isocost_agent::work::bytes_of;
 
 use crate::measure::host::Host;
 use crate::suite::Suite;
@@ -10,7 +10,7 @@ use crate::suite::Suite;
 pub(super) fn warning(suite: &Suite, host: &Host) -> Option<String> {
     let cache = host.cpus.largest_cache_bytes?;
     let within = suite.workloads.iter().filter(|one| {
-        let bytes = buffer_bytes(one.bytes);
+        let bytes = bytes_of(one.bytes);
         match one.run {
             Workload::MemoryBandwidth => bytes.saturating_mul(2) <= cache,
             Workload::MemoryLatency => bytes <= cache,

@@ -10,7 +10,6 @@ use crate::protocol::WorkOrder;
 mod file;
 mod latencies;
 
-pub use file::file_bytes;
 use file::{Aligned, CHUNK, PAGE, WorkFile};
 use latencies::Latencies;
 

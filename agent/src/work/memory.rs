@@ -3,11 +3,8 @@
 use std::hint::black_box;
 
 use super::random::Random;
-use super::{Job, Pace, Refusal, Tally, batches};
+use super::{Job, Pace, Refusal, Tally, batches, bytes_of};
 use crate::inspect::usable_memory_bytes;
-
-/// Bytes of a buffer where the order names none.
-const DEFAULT_BYTES: u64 = 64 << 20;
 
 /// Bytes that are copied between two looks at the clock.
 const SLICE_BYTES: usize = 1 << 20;
@@ -64,11 +61,6 @@ fn fits(bytes: u64) -> Result<usize, Refusal> {
     }
 }
 
-/// Bytes of a buffer, of which the order names so many.
-pub fn buffer_bytes(bytes: u64) -> u64 {
-    if bytes == 0 { DEFAULT_BYTES } else { bytes }
-}
-
 fn words(count: usize) -> Result<Vec<u64>, Refusal> {
     let mut words = Vec::new();
     let refused = |_| Refusal { name: "no-memory", detail: format!("no {count} words of memory at once") };
@@ -84,7 +76,7 @@ pub(super) struct Bandwidth {
 impl Bandwidth {
     /// Two buffers of `bytes` each, both written, so that no page is missing when the clock runs.
     pub(super) fn new(bytes: u64, seed: u64) -> Result<Self, Refusal> {
-        let bytes = buffer_bytes(bytes);
+        let bytes = bytes_of(bytes);
         if bytes < SLICE_BYTES as u64 {
             return Err(Refusal::order(format!("a buffer of {bytes} bytes; the least is {SLICE_BYTES}")));
         }
@@ -122,7 +114,7 @@ pub(super) struct Latency {
 
 impl Latency {
     pub(super) fn new(bytes: u64, seed: u64) -> Result<Self, Refusal> {
-        let lines = fits(buffer_bytes(bytes))? / LINE_BYTES;
+        let lines = fits(bytes_of(bytes))? / LINE_BYTES;
         match u32::try_from(lines) {
             Ok(lines) if lines >= 2 => Ok(Self { chain: cycle(lines, seed) }),
             _ => Err(Refusal::order(format!("a chain of {lines} cache lines; it takes 2 to 2^32"))),

@@ -37,17 +37,10 @@ pub fn inside(run: &Run, base: &str, new: &str, options: &Options) -> Result<Com
         .into_iter()
         .filter(|(key, ..)| options.only.holds(key.environment, key.workload, key.metric))
         .map(|(key, base, new)| {
-            let sides = [base, new];
             let unlike =
                 comparability::unlike(key.metric, (&run.record, &of_base.id), (&run.record, &of_new.id));
-            let few = || {
-                let few = sides
-                    .iter()
-                    .flatten()
-                    .find_map(|one| latency::few_of(one, |key| groups.find(key), CONFIDENCE))?;
-                Some((Why::FewOperations, few.to_string()))
-            };
-            let barred = unlike.map(|why| (Why::Withheld, why)).or_else(few);
+            let few = |one: &Series<'_>| latency::few_of(one, |key| groups.find(key), CONFIDENCE);
+            let barred = sides::barred(unlike, || [base, new].into_iter().flatten().find_map(few));
             row(kind_of(&of_new.kind), key, (base, new), barred, options)
         })
         .collect();

@@ -84,9 +84,8 @@ impl<'a> Sides<'a> {
                 notes.extend(host_moved(&key, control, (&base, &new), options));
             }
             let both = || ours.iter().chain(&theirs);
-            let unlike = both().find_map(|one| unlike(&ours, one, options)).map(|why| (Why::Withheld, why));
-            let few = || both().find_map(|one| few_operations(one, options));
-            let barred = unlike.or_else(|| few().map(|few| (Why::FewOperations, few.to_string())));
+            let unlike = both().find_map(|one| unlike(&ours, one, options));
+            let barred = barred(unlike, || both().find_map(|one| few_operations(one, options)));
             let weighed = match &barred {
                 Some((why, _)) => Weighed::Not(*why),
                 None => weigh(&ours, &theirs, options),
@@ -245,6 +244,12 @@ fn unlike(ours: &[Held<'_>], other: &Held<'_>, options: &Options) -> Option<Stri
     let in_control =
         control.and_then(|control| comparability::unlike(metric, (record, control), (record, id)));
     in_control.or_else(|| comparability::unlike(metric, (first, id), (record, id)))
+}
+
+/// Why two sides that both have values are not held against each other, and what is to be said of it.
+pub(super) fn barred(unlike: Option<String>, few: impl FnOnce() -> Option<Few>) -> Option<(Why, String)> {
+    let few = || few().map(|few| (Why::FewOperations, few.to_string()));
+    unlike.map(|why| (Why::Withheld, why)).or_else(few)
 }
 
 /// Where a quantile of single operations is of too few, the session's own or its control's, if ratios are compared.

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, statvfs};
 
-use super::super::Refusal;
 use super::super::random::{Random, mix};
+use super::super::{Refusal, bytes_of};
 use crate::protocol::WorkOrder;
 
 /// The unit of random reads, of synced writes and of alignment.
@@ -20,16 +20,8 @@ pub(super) const PAGE: usize = 4096;
 /// The unit of sequential work.
 pub(super) const CHUNK: usize = 1 << 20;
 
-/// Bytes of a file where the order names none.
-const DEFAULT_BYTES: u64 = 64 << 20;
-
 /// What a file system must keep free beside the file.
 const SPARE_BYTES: u64 = 16 << 20;
-
-/// Bytes of a file, of which the order names so many.
-pub fn file_bytes(bytes: u64) -> u64 {
-    if bytes == 0 { DEFAULT_BYTES } else { bytes }
-}
 
 /// A buffer whose first byte lies on a page, as O_DIRECT wants it.
 pub(super) struct Aligned {
@@ -100,7 +92,7 @@ impl Drop for WorkFile {
 impl WorkFile {
     /// A new one, empty.
     pub(super) fn new(order: &WorkOrder, layer: &Path) -> Result<Self, Refusal> {
-        let bytes = file_bytes(order.bytes);
+        let bytes = bytes_of(order.bytes);
         if !bytes.is_multiple_of(PAGE as u64) {
             return Err(Refusal::order(format!(
                 "a file of {bytes} bytes, which are not whole pages of {PAGE}"
